@@ -1,0 +1,316 @@
+// SPDX-License-Identifier: MIT
+//
+// The audit: every invariant of the heap's data, each told by a sentence. It trusts nothing in the page maps: bounds come
+// from the heap's own table, every count is checked before it is used as one, so corrupt data is reported, not followed.
+//
+//   region   its geometry is the one that its bounds give
+//   nodes    a parent's bit is set exactly when its child's word is not zero; orders are entered exactly
+//   tiling   free extents, slabs and runs cover the usable pages without gap or overlap, and the counts agree
+//   slabs    slots = live + pool + ring + word, each slot in one of them; room and spares are told exactly
+//   books    what the counters say is what was counted; free + slabs + runs + reserved + map = region
+#include "heap_core.hpp"
+
+namespace slabheap {
+
+class Auditor {
+public:
+    Auditor(HeapCore const& heap, slab_audit& result) : heap_(heap), result_(result) {}
+
+    bool heap_is_sound();
+
+private:
+    using Entry = PageAllocator::Entry;
+
+    bool broken(const char* invariant, uintptr_t address = 0) {
+        result_ = {invariant, reinterpret_cast<const void*>(address)};
+        return false;
+    }
+
+    bool regions_are_sound();
+    bool geometry_is_sound(Entry const& entry);
+    bool nodes_are_sound(Region const& region);
+    bool children_are_sound(Region const& region, unsigned level, Word node);
+    bool child_is_entered(Region const& region, unsigned level, Word child);
+    bool orders_are_sound(Region const& region);
+    bool tiling_is_sound(Region& region);
+    bool head_is_sound(Region& region, Word page);
+    bool slab_is_sound(Region& region, Word page, unsigned size_class);
+    bool slots_are_sound(Region& region, Word page, unsigned size_class);
+    bool class_is_sound(unsigned size_class);
+    bool ring_is_sound(unsigned size_class);
+    bool word_is_sound(unsigned size_class);
+    bool is_free_slot(uintptr_t address, unsigned size_class) const;
+
+    HeapCore const& heap_;
+    slab_audit& result_;
+    Word marked_free_ = 0;    // pages of the region that bits of free units tell
+    Word run_pages_ = 0;      // counted in all regions: pages of large blocks,
+    Word usable_pages_ = 0;   // pages that are neither maps nor reserved,
+    Word map_pages_ = 0;      // and pages of the page maps
+};
+
+bool Auditor::heap_is_sound() {
+    if (!regions_are_sound()) return false;
+    for (unsigned c = 0; c < class_count; ++c) {
+        if (!class_is_sound(c)) return false;
+    }
+    if (run_pages_ != heap_.run_pages_) return broken("the pages in large blocks are counted exactly");
+    if (usable_pages_ != heap_.total_pages_) return broken("the pages under management are counted exactly");
+    return map_pages_ == heap_.map_pages_ || broken("the pages of the page maps are counted exactly");
+}
+
+bool Auditor::regions_are_sound() {
+    for (unsigned i = 0; i < heap_.region_count_; ++i) {
+        Entry const& entry = heap_.regions_[i];
+        if (i != 0 && entry.first < heap_.regions_[i - 1].end) {
+            return broken("regions are sorted and disjoint", entry.first << page_shift);
+        }
+        if (!geometry_is_sound(entry) || !nodes_are_sound(*entry.region) || !tiling_is_sound(*entry.region)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool Auditor::geometry_is_sound(Entry const& entry) {
+    Region const& region = *entry.region;
+    uintptr_t const start = entry.first << page_shift;
+    if (!region.has_geometry(entry.first, entry.end, sizeof(Region)) ||
+        region.map_pages != Region::map_pages_needed(entry.first, entry.end)) {
+        return broken("a region's header describes the region", start);
+    }
+    if (&region != heap_.primary_region_ || heap_.primary_ == region.view()) return true;
+    return broken("the primary view is its region's", start);
+}
+
+bool Auditor::nodes_are_sound(Region const& region) {
+    marked_free_ = 0;
+    for (unsigned level = region.root; level > 0; --level) {
+        for (Word node = region.first_node(level); node <= region.last_node(level); ++node) {
+            if (!region.is_open(level, node)) continue;
+            marked_free_ += Word{popcount(region.word(level, node, column::free_units))} << (word_shift * level);
+            if (!children_are_sound(region, level, node)) return false;
+        }
+    }
+    return orders_are_sound(region);
+}
+
+// Each bit of each column of a node that speaks of its children.
+bool Auditor::children_are_sound(Region const& region, unsigned level, Word node) {
+    uintptr_t const where = node << (word_shift * (level + 1)) << page_shift;
+    Word const known = region.word(level, node, column::known);
+    for (unsigned column = column::heads; column < node_words(level); ++column) {
+        if ((region.word(level, node, column) & ~known) != 0) {
+            return broken("a tree leads only to nodes that are open", where);
+        }
+    }
+    for (Word rest = known; rest != 0; rest &= rest - 1) {
+        Word const child = (node << word_shift) | lowest_bit(rest);
+        if (child < region.first_node(level - 1) || child > region.last_node(level - 1)) {
+            return broken("open nodes lie in the region", where);
+        }
+        if (!child_is_entered(region, level, child)) return false;
+    }
+    return true;
+}
+
+// Does the node above, of this level, tell of the child what is true?
+bool Auditor::child_is_entered(Region const& region, unsigned level, Word child) {
+    uintptr_t const where = child << (word_shift * level) << page_shift;
+    Word const node = child >> word_shift;
+    Word const child_bit = bit(static_cast<unsigned>(child % word_bits));
+    for (unsigned column = column::heads; column < node_words(level - 1); ++column) {
+        bool const entered = (region.word(level, node, column) & child_bit) != 0;
+        if (column != column::known && entered != (region.word(level - 1, child, column) != 0)) {
+            return broken("a parent's bit is set exactly when its child's word is not zero", where);
+        }
+    }
+    Word const units = region.word(level - 1, child, column::free_units);
+    if (level == 1) marked_free_ += popcount(units);
+    if (units == all_ones) return broken("a full word of free units is merged", where);
+    if (units != 0 && (region.word(level, node, column::free_units) & child_bit) != 0) {
+        return broken("a free page is told by one bit", where);
+    }
+    unsigned const leaf_orders = column::orders + word_shift * (level - 1);
+    for (unsigned order = 0; order < word_shift; ++order) {
+        bool const entered = (region.word(level, node, leaf_orders + order) & child_bit) != 0;
+        if (entered != (units != 0 && largest_run_order(units) == order)) {
+            return broken("a word of free units is entered under its largest block's order", where);
+        }
+    }
+    return true;
+}
+
+bool Auditor::orders_are_sound(Region const& region) {
+    Word expected = 0;
+    for (unsigned order = 0; order < word_shift * region.root; ++order) {
+        if (!region.order_tree(order).empty()) expected |= bit(order);
+    }
+    for (Word node = region.first_node(region.root); node <= region.last_node(region.root); ++node) {
+        Word const units = region.word(region.root, node, column::free_units);
+        if (units != 0) expected |= bit(word_shift * region.root + largest_run_order(units));
+    }
+    return expected == region.order_mask() ||
+           broken("the order mask tells which orders have blocks", region.first_page << page_shift);
+}
+
+// Walks the region's pages from end to end.
+bool Auditor::tiling_is_sound(Region& region) {
+    uintptr_t const start = region.first_page << page_shift;
+    Word free = 0, heads = 0;
+    usable_pages_ += region.end_page - region.first_usable();
+    map_pages_ += region.map_pages;
+    for (Word page = region.first_usable(); page < region.end_page;) {
+        Buddy::Extent const piece = region.extent(page);
+        if (piece.free) {
+            free += piece.end - page;
+            page = piece.end;
+            continue;
+        }
+        if (!head_is_sound(region, page)) return false;
+        ++heads;
+        page += region.run_pages(page);
+    }
+    for (Word head = region.heads().next(region.first_page); head != Region::none;) {
+        if (heads-- == 0) return broken("a head starts a slab or a run", head << page_shift);
+        head = region.heads().next(head + 1);
+    }
+    if (marked_free_ != free) return broken("only usable pages are free", start);
+    return free == region.free_pages() || broken("a region's free pages are counted exactly", start);
+}
+
+bool Auditor::head_is_sound(Region& region, Word page) {
+    uintptr_t const address = page << page_shift;
+    if (!region.knows_page(page) || !region.heads().test(page)) {
+        return broken("a page is free or belongs to a head", address);
+    }
+    uint8_t const what = region.tag(page);
+    for (unsigned c = 0; c < class_count; ++c) {
+        if (c != what && region.room(c).test(page)) return broken("only a class's slabs have its room", address);
+    }
+    if (tag::is_slab(what)) return slab_is_sound(region, page, what);
+    if (what != tag::large && what != tag::reserved) {
+        return broken("a head is tagged as a slab, a large block or a reserved range", address);
+    }
+    Word const pages = region.run_pages(page);
+    if (pages == 0 || pages > region.end_page - page) {
+        return broken("a run has pages, and ends in its region", address);
+    }
+    for (Word inner = page; inner < page + pages;) {
+        Buddy::Extent const used = region.extent(inner);
+        if (used.free) return broken("the pages of a run are not free", inner << page_shift);
+        inner = used.end;
+    }
+    if (region.live(page)[0] != (what == tag::large ? 1 : 0)) {
+        return broken("a large block is live at its start, a reserved range is not", address);
+    }
+    if (what == tag::large) run_pages_ += pages;
+    if (what == tag::reserved) usable_pages_ -= pages;
+    return true;
+}
+
+bool Auditor::slab_is_sound(Region& region, Word page, unsigned size_class) {
+    uintptr_t const start = page << page_shift;
+    Word pooled = 0;
+    for (unsigned w = 0; w < slot_words; ++w) {
+        Word const slots = region.slots(page)[w];
+        Word const all = all_slots(size_class, w);
+        if ((slots & ~all) != 0) return broken("a slab's pool has only the slab's slots", start);
+        if (region.handed(page)[w] > popcount(all)) {
+            return broken("no more slots were handed out than a slab has", start);
+        }
+        pooled |= slots;
+    }
+    if (region.room(size_class).test(page) != (pooled != 0)) {
+        return broken("a slab has room exactly when its pool is not empty", start);
+    }
+    return slots_are_sound(region, page, size_class);
+}
+
+bool Auditor::slots_are_sound(Region& region, Word page, unsigned size_class) {
+    uintptr_t const start = page << page_shift;
+    Word live_bits = 0;
+    for (unsigned w = 0; w < live_words; ++w) live_bits += popcount(region.live(page)[w]);
+    for (unsigned slot = 0; slot < class_slots(size_class); ++slot) {
+        uintptr_t const block = start + slot_offset(size_class, slot);
+        if ((region.view().live(block) & PageView::live_bit(block)) == 0) continue;
+        --live_bits;
+        if ((region.slots(page)[slot / word_bits] & bit(slot % word_bits)) != 0) {
+            return broken("a live block is not in a pool", block);
+        }
+        if (!heap_.was_handed_out(region, page, size_class, slot)) {
+            return broken("a live block was handed out", block);
+        }
+    }
+    return live_bits == 0 || broken("a slab's blocks start at its slots", start);
+}
+
+// A slot that is neither live nor in its pool, in a slab of the class.
+bool Auditor::is_free_slot(uintptr_t address, unsigned size_class) const {
+    PageView const* const view = heap_.view_of(address);
+    if (view == nullptr || view->tag(address) != size_class || address % class_size(size_class) != 0) return false;
+    unsigned const slot = slot_at(size_class, address % page_size);
+    return (view->live(address) & PageView::live_bit(address)) == 0 &&
+           (view->slots(address)[slot / word_bits] & bit(slot % word_bits)) == 0;
+}
+
+bool Auditor::ring_is_sound(unsigned size_class) {
+    Front const& front = heap_.fronts_[size_class];
+    if (front.ring_count() > ring_capacity(size_class)) return broken("a ring holds no more than its capacity");
+    for (unsigned i = front.oldest; i != front.newest; ++i) {
+        uintptr_t const address = front.ring[i % ring_size];
+        if (!is_free_slot(address, size_class)) return broken("a ring holds free slots of its class", address);
+        for (unsigned j = front.oldest; j != i; ++j) {
+            if (front.ring[j % ring_size] == address) return broken("a ring holds a slot once", address);
+        }
+        uintptr_t const bit_of_word = (address - front.word_base) >> class_shift(size_class);
+        if (bit_of_word < word_bits && (front.word & bit(static_cast<unsigned>(bit_of_word))) != 0) {
+            return broken("a free slot is in one place", address);
+        }
+    }
+    return true;
+}
+
+bool Auditor::word_is_sound(unsigned size_class) {
+    Front const& front = heap_.fronts_[size_class];
+    for (Word rest = front.word; rest != 0; rest &= rest - 1) {
+        uintptr_t const address = front.word_base + slot_offset(size_class, lowest_bit(rest));
+        if (!is_free_slot(address, size_class)) return broken("a front's word holds free slots", address);
+    }
+    return true;
+}
+
+// The front, and the books of the class.
+bool Auditor::class_is_sound(unsigned size_class) {
+    if (!ring_is_sound(size_class) || !word_is_sound(size_class)) return false;
+    Word slabs = 0, empty = 0, live = 0, pooled = 0;
+    for (unsigned i = 0; i < heap_.region_count_; ++i) {
+        Region& region = heap_.region(i);
+        for (Word page = region.heads().next(region.first_page); page != Region::none;
+             page = region.heads().next(page + 1)) {
+            if (region.tag(page) != size_class) continue;
+            Word here = 0;
+            for (unsigned w = 0; w < slot_words; ++w) here += popcount(region.slots(page)[w]);
+            for (unsigned w = 0; w < live_words; ++w) live += popcount(region.live(page)[w]);
+            pooled += here;
+            empty += here == class_slots(size_class);
+            ++slabs;
+        }
+    }
+    Front const& front = heap_.fronts_[size_class];
+    if (front.pages != slabs) return broken("a class's slabs are counted exactly");
+    if (front.spares != empty) return broken("a class's spares are counted exactly");
+    if (heap_.live(size_class) != live) return broken("a class's live blocks are counted exactly");
+    return live + pooled + front.ring_count() + popcount(front.word) == slabs * class_slots(size_class) ||
+           broken("each slot is live, in its pool, in the ring or in the front's word");
+}
+
+int HeapCore::audit(slab_audit* out) const {
+    slab_audit result{nullptr, nullptr};
+    int status = SLAB_ERR_NOT_INITIALISED;
+    if (initialised()) status = Auditor(*this, result).heap_is_sound() ? SLAB_OK : SLAB_ERR_CORRUPT;
+    if (out != nullptr) *out = result;
+    return status;
+}
+
+}  // namespace slabheap

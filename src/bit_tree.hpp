@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: MIT
+//
+// BitTree: a set of numbers as a radix tree of bit words (word_bits children a node), the structure that
+// van Emde Boas trees become when the radix is the machine's word. Membership is a bit of a leaf word; a bit above says that the
+// word below is not zero. Setting and clearing stop at the first level that does not change; searches follow one
+// path down, one count of trailing (or leading) zeros a level.
+//
+// Invariant: a bit above the leaves is set exactly when its child's word is not zero. A child is read only when
+// its bit is set, so words that were never opened are never read.
+//
+// The tree is one column of a region's Nodes. A tree of pages has its leaves at level 0; a tree of nodes of level L, at
+// level L + 1.
+#ifndef SLABHEAP_BIT_TREE_HPP
+#define SLABHEAP_BIT_TREE_HPP
+
+#include "nodes.hpp"
+
+namespace slabheap {
+
+class BitTree {
+public:
+    static constexpr Word none = all_ones;
+
+    BitTree(const Nodes& nodes, unsigned column, unsigned leaf_level)
+        : nodes_(nodes), column_(column), leaf_(leaf_level) {}
+
+    // Is the number in the set? Its leaf must be open.
+    bool test(Word number) const { return (word(leaf_, number) & bit_of(number)) != 0; }
+
+    // Adds a number; its leaf must be open.
+    void set(Word number) {
+        for (unsigned level = leaf_;; ++level) {
+            Word& w = word(level, number);
+            Word const before = w;
+            w = before | bit_of(number);
+            if (before != 0 || level == nodes_.root) return;
+            number >>= word_shift;
+        }
+    }
+
+    // Removes a number, if it is there. Returns true when the set is empty then.
+    bool clear(Word number) {
+        for (unsigned level = leaf_;; ++level) {
+            Word& w = word(level, number);
+            w &= ~bit_of(number);
+            if (w != 0) return false;
+            if (level == nodes_.root) return empty();
+            number >>= word_shift;
+        }
+    }
+
+    bool empty() const {
+        return nodes_.word(nodes_.root, nodes_.first_node(nodes_.root), column_) == 0 &&
+               nodes_.word(nodes_.root, nodes_.last_node(nodes_.root), column_) == 0;
+    }
+
+    // The smallest member that is at least `number`, or none.
+    Word next(Word number) const {
+        unsigned level = nodes_.root;
+        if (number >> shift_to(level) >> word_shift > nodes_.last_node(level)) return none;
+        for (;;) {
+            Word const unit = number >> shift_to(level);
+            Word const candidates = word(level, unit) & ~bits_below(digit(unit));
+            if (candidates == 0) {
+                // Nothing more below this node: go on behind it.
+                if (unit >> word_shift >= nodes_.last_node(level)) return none;
+                number = ((unit >> word_shift) + 1) << (shift_to(level) + word_shift);
+                if (level != nodes_.root) ++level;
+                continue;
+            }
+            Word const found = (unit & ~Word{word_bits - 1}) | lowest_bit(candidates);
+            if (found != unit) number = found << shift_to(level);
+            if (level == leaf_) return found;
+            --level;
+        }
+    }
+
+    // The largest member that is at most `number`, which the region has, or none.
+    Word previous(Word number) const {
+        unsigned level = nodes_.root;
+        for (;;) {
+            Word const unit = number >> shift_to(level);
+            Word const candidates = word(level, unit) & bits_below(digit(unit) + 1);
+            if (candidates == 0) {
+                if (unit >> word_shift <= nodes_.first_node(level)) return none;
+                number = ((unit >> word_shift) << (shift_to(level) + word_shift)) - 1;
+                if (level != nodes_.root) ++level;
+                continue;
+            }
+            Word const found = (unit & ~Word{word_bits - 1}) | highest_bit(candidates);
+            if (found != unit) number = ((found + 1) << shift_to(level)) - 1;
+            if (level == leaf_) return found;
+            --level;
+        }
+    }
+
+    // The smallest member; the set must not be empty.
+    Word first() const { return next(nodes_.first_node(nodes_.root) << (shift_to(nodes_.root) + word_shift)); }
+
+private:
+    static unsigned digit(Word unit) { return static_cast<unsigned>(unit % word_bits); }
+    static Word bit_of(Word unit) { return bit(digit(unit)); }
+    unsigned shift_to(unsigned level) const { return word_shift * (level - leaf_); }
+    Word& word(unsigned level, Word unit) const { return nodes_.word(level, unit >> word_shift, column_); }
+
+    const Nodes& nodes_;
+    unsigned column_;
+    unsigned leaf_;
+};
+
+}  // namespace slabheap
+
+#endif

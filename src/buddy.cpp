@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: MIT
+#include "buddy.hpp"
+
+namespace slabheap {
+
+namespace {
+
+constexpr unsigned shift_of(unsigned level) { return word_shift * level; }  // log2 of a unit's pages
+constexpr unsigned digit(Word unit) { return static_cast<unsigned>(unit % word_bits); }
+
+// The order of the largest block in a word of units of this level.
+constexpr unsigned order_in(unsigned level, Word word) { return shift_of(level) + largest_run_order(word); }
+
+}  // namespace
+
+void Buddy::set_up(Word first, Word end, size_t header_bytes) {
+    PageMap::set_up(first, end, header_bytes);
+    orders_ = 0;
+    free_pages_ = 0;
+}
+
+void Buddy::refresh_root_orders() {
+    orders_ &= bits_below(shift_of(root));
+    for (Word node = first_node(root); node <= last_node(root); ++node) {
+        Word const units = word(root, node, column::free_units);
+        if (units != 0) orders_ |= bit(order_in(root, units));
+    }
+}
+
+void Buddy::store(unsigned level, Word node, Word before, Word now) {
+    word(level, node, column::free_units) = now;
+    if (level == root) return refresh_root_orders();
+    unsigned const none_yet = max_orders;
+    unsigned const old_order = before == 0 ? none_yet : order_in(level, before);
+    unsigned const new_order = now == 0 ? none_yet : order_in(level, now);
+    if (old_order == new_order) return;
+    if (before != 0 && order_tree(old_order).clear(node)) orders_ &= ~bit(old_order);
+    if (now != 0) {
+        order_tree(new_order).set(node);
+        orders_ |= bit(new_order);
+    }
+}
+
+bool Buddy::fill(unsigned level, Word node, Word units) {
+    if (level != root) open(level, node);
+    Word const before = word(level, node, column::free_units);
+    Word const now = before | units;
+    bool const full = now == all_ones && level != root;
+    store(level, node, before, full ? 0 : now);
+    return full;
+}
+
+void Buddy::give(PageRange pages) {
+    free_pages_ += pages.count();
+    // The units of the level that are to be given: first ... end - 1. Words that they cover wholly need no visit: they are
+    // units of the next level. A word at either edge is filled up, and is one when that makes it full.
+    Word first = pages.first;
+    Word end = pages.end;
+    for (unsigned level = 0; first < end; ++level) {
+        Word const left = first >> word_shift;
+        Word const right = (end - 1) >> word_shift;
+        bool const at_root = level == root;
+        bool const left_whole = digit(first) == 0 && !at_root;
+        bool const right_whole = digit(end) == 0 && !at_root;
+        Word next_first = left, next_end = right + 1;
+        if (left == right && !(left_whole && right_whole)) {
+            if (!fill(level, left, bits_between(digit(first), digit(end - 1)))) ++next_first;
+        } else {
+            if (!left_whole && !fill(level, left, ~bits_below(digit(first)))) ++next_first;
+            if (!right_whole && !fill(level, right, bits_below(digit(end - 1) + 1))) --next_end;
+        }
+        if (at_root) return;
+        first = next_first;
+        end = next_end;
+    }
+}
+
+void Buddy::cut(unsigned level, Word node, PageRange pages, Edge& left, Edge& right) {
+    unsigned const shift = shift_of(level);
+    Word const low = pages.first >> shift;        // the unit that the left edge cuts or starts
+    Word const high = (pages.end - 1) >> shift;   // and that of the right edge
+    bool const has_left = low >> word_shift == node;
+    bool const has_right = high >> word_shift == node;
+    bool const split = has_left && left.active ? left.split : right.split;
+    if (split) open(level, node);
+
+    Word const before = split ? 0 : word(level, node, column::free_units);
+    Word const units = split ? all_ones : before;
+    Word const cut_units = bits_between(has_left ? digit(low) : 0, has_right ? digit(high) : word_bits - 1);
+    store(level, node, before, units & ~cut_units);
+
+    // An edge inside a unit goes on below; there the unit's word counts as all ones if the unit was free.
+    Word const inside = bits_below(shift);
+    if (has_left) left = {(pages.first & inside) != 0, (units & bit(digit(low))) != 0};
+    if (has_right) right = {(pages.end & inside) != 0, (units & bit(digit(high))) != 0};
+}
+
+void Buddy::take(PageRange pages) {
+    free_pages_ -= pages.count();
+    Edge left{true, false}, right{true, false};
+    for (unsigned level = root + 1; level-- > 0 && (left.active || right.active);) {
+        unsigned const shift = shift_of(level + 1);
+        Word const left_node = pages.first >> shift;
+        Word const right_node = (pages.end - 1) >> shift;
+        if (left_node == right_node) {
+            cut(level, left_node, pages, left, right);
+        } else {
+            Edge unused{false, false};
+            if (left.active) cut(level, left_node, pages, left, unused);
+            if (right.active) cut(level, right_node, pages, unused, right);
+        }
+    }
+}
+
+Word Buddy::find(unsigned order) const {
+    Word const candidates = order < max_orders ? orders_ >> order : 0;
+    if (candidates == 0) return none;
+    unsigned const found = order + lowest_bit(candidates);
+    unsigned const level = found / word_shift < root ? found / word_shift : root;
+    Word node = 0;
+    if (level < root) {
+        node = order_tree(found).first();
+    } else {
+        node = first_node(root);
+        Word const units = word(root, node, column::free_units);
+        if (units == 0 || order_in(root, units) < found) node = last_node(root);
+    }
+    unsigned const run_order = order > shift_of(level) ? order - shift_of(level) : 0;
+    Word const unit = (node << word_shift) | best_run(word(level, node, column::free_units), run_order);
+    return unit << shift_of(level);
+}
+
+Buddy::Extent Buddy::extent(Word page) const {
+    for (unsigned level = root;; --level) {
+        Word const unit = page >> shift_of(level);
+        Word const units = word(level, unit >> word_shift, column::free_units);
+        Word const from_here = units >> digit(unit);
+        if ((from_here & 1) != 0 || level == 0 || !is_open(level - 1, unit)) {
+            bool const free = (from_here & 1) != 0;
+            // Units of a higher level that are not free may be so in part: only a free run may be skipped as one.
+            Word const others = free ? ~from_here : from_here;
+            Word run = level != 0 && !free ? 1 : others == 0 ? word_bits : lowest_bit(others);
+            if (run > word_bits - digit(unit)) run = word_bits - digit(unit);
+            Word const end = (unit + run) << shift_of(level);
+            return {end < end_page ? end : end_page, free};
+        }
+    }
+}
+
+bool Buddy::is_free(PageRange pages) const {
+    while (pages.first < pages.end) {
+        Extent const piece = extent(pages.first);
+        if (!piece.free) return false;
+        pages.first = piece.end;
+    }
+    return true;
+}
+
+Word Buddy::search(Word count, Word align) const {
+    Word start = first_page;
+    for (Word page = first_page; page < end_page;) {
+        Extent const piece = extent(page);
+        page = piece.end;
+        if (!piece.free) {
+            start = page;
+            continue;
+        }
+        Word const aligned = (start + align - 1) & ~(align - 1);
+        if (aligned < page && page - aligned >= count) return aligned;
+    }
+    return none;
+}
+
+}  // namespace slabheap

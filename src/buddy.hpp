@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT
+//
+// Buddy: the free pages of one region, in blocks of 2^order pages that are aligned to their size (Knuth, TAOCP 1, 2.5),
+// kept as bits instead of lists.
+//
+// At level L a bit of the column `free_units` stands for a unit of word_bits^L pages that is wholly free. The form is
+// canonical: a free page is told by exactly one bit, the highest possible. When a word fills up, it is stored as 0 and
+// its bit one level up is set, where the merge goes on; this is the buddy merge, word_shift orders at a time:
+//
+//     level 1   ...0100 0000      unit 6 wholly free; its word below is stored as 0
+//     level 0   0000 0000 | 0011 1100      a block of order 1 at 2 and one at 4: 2 and 4 are no buddies
+//
+// Within a word the orders need no bits of their own: a block of order 6L + k is an aligned run of 2^k ones at level L.
+// Splitting is the way back: the bit is cleared, and the word below taken for all ones.
+//
+// To find a block, each word that is not 0 is entered, under the order of its largest run, in that order's tree; the
+// mask orders_ says which of these trees have members. (The root's words, two at most, are looked at directly.) So the
+// smallest order that will do is one count of trailing zeros, the word one search in a tree, the block a few shifts.
+// Nothing is rounded up to a power of two: take() cuts any range of free pages out, and give() puts any range back.
+// Costs are per level: a region of 64 GiB has four.
+#ifndef SLABHEAP_BUDDY_HPP
+#define SLABHEAP_BUDDY_HPP
+
+#include "page_map.hpp"
+
+namespace slabheap {
+
+// Consecutive pages first ... end - 1.
+struct PageRange {
+    Word first;
+    Word end;
+    Word count() const { return end - first; }
+};
+
+class Buddy : public PageMap {
+public:
+    static constexpr Word none = BitTree::none;
+
+    // Starts with no page free.
+    void set_up(Word first, Word end, size_t header_bytes);
+
+    // Makes pages free of which none is.
+    void give(PageRange pages);
+
+    // Takes pages of which all are free.
+    void take(PageRange pages);
+
+    // First page of a free block of 2^order pages, at its lower end; or none. The smallest order that has one is used.
+    Word find(unsigned order) const;
+
+    // First page of the lowest run of `count` free pages that starts at a multiple of `align`, wherever block borders
+    // lie; or none. Cost: the number of free runs and of parts of the map in use.
+    Word search(Word count, Word align) const;
+
+    // The pages from `page` on that are alike, free or not, as far as one word tells: [page, end).
+    struct Extent {
+        Word end;
+        bool free;
+    };
+    Extent extent(Word page) const;
+
+    bool is_free(PageRange pages) const;
+
+    Word free_pages() const { return free_pages_; }
+    // Pages in the largest free block.
+    Word largest_block() const { return orders_ == 0 ? 0 : bit(highest_bit(orders_)); }
+    Word order_mask() const { return orders_; }
+
+private:
+    // What a cut leaves for the level below: the two edges, and whether each lies in a unit that was wholly free.
+    struct Edge {
+        bool active;
+        bool split;
+    };
+    void cut(unsigned level, Word node, PageRange pages, Edge& left, Edge& right);
+
+    // Stores a word of free units, and enters it under its new order. `before` is what it was entered with.
+    void store(unsigned level, Word node, Word before, Word now);
+    void refresh_root_orders();
+
+    // Adds units; returns true when that fills the word, which then counts one level up.
+    bool fill(unsigned level, Word node, Word units);
+
+    Word orders_;
+    Word free_pages_;
+};
+
+}  // namespace slabheap
+
+#endif

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: MIT
+//
+// What an address that is no live block's start is, told exactly from the page map; and the report.
+//
+// Whose the address is, is the question for the head at or below it. If no slab or run has the page, it is free, and
+// its tag still says what it was last.
+#include "heap_core.hpp"
+
+namespace slabheap {
+
+Diagnosis HeapCore::diagnose(uintptr_t address) const {
+    Diagnosis const foreign{SLAB_FAULT_FOREIGN, 0, 0};
+    Diagnosis const never{SLAB_FAULT_NEVER_ALLOCATED, 0, 0};
+    Word const page = address >> page_shift;
+    Region* const region = region_of(address);
+    if (region == nullptr || !region->is_usable(page)) return foreign;
+
+    Word const head = region->head_of(page);
+    uint8_t const what = head != Region::none        ? region->tag(head)
+                         : region->knows_page(page) ? region->tag(page)
+                                                    : tag::none;
+    if (what == tag::reserved) return foreign;
+    if (what == tag::large) return {SLAB_FAULT_INTERIOR, head << page_shift, region->run_pages(head) << page_shift};
+    if (what == tag::freed_large) {
+        Diagnosis const freed{SLAB_FAULT_DOUBLE_FREE, page << page_shift, region->slots(page)[0] << page_shift};
+        return address % page_size == 0 ? freed : never;
+    }
+    if (what == tag::none) return never;
+
+    unsigned const size_class = tag::is_slab(what) ? what : what - tag::freed_slab;
+    unsigned const slot = slot_at(size_class, address % page_size);
+    uintptr_t const block = (page << page_shift) + slot_offset(size_class, slot);
+    bool const live = (region->view().live(block) & PageView::live_bit(block)) != 0;
+    if (live) return {SLAB_FAULT_INTERIOR, block, class_size(size_class)};
+    if (!was_handed_out(*region, page, size_class, slot)) return never;
+    return {block == address ? SLAB_FAULT_DOUBLE_FREE : SLAB_FAULT_NEVER_ALLOCATED, block, class_size(size_class)};
+}
+
+void HeapCore::fault_not_live(CallSite site, uintptr_t address, size_t size, size_t align) {
+    Diagnosis const found = diagnose(address);
+    bool const misaligned = found.kind != SLAB_FAULT_FOREIGN && address % granule != 0;
+    fault(misaligned ? SLAB_FAULT_MISALIGNED : found.kind, site, address, size, align);
+}
+
+void HeapCore::fault(slab_fault_kind kind, CallSite site, uintptr_t address, size_t size, size_t align) {
+    Diagnosis const found = diagnose(address);
+    ++faults_;
+    slab_fault const record{kind,
+                            reinterpret_cast<const void*>(address),
+                            reinterpret_cast<const void*>(found.block),
+                            found.block_size,
+                            size,
+                            align,
+                            site.caller,
+                            site.call};
+    if (fault_handler_ == nullptr) __builtin_trap();
+    fault_handler_(&record);
+}
+
+}  // namespace slabheap

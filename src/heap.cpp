@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: MIT
+//
+// The C++ face: Heap's methods forward to the core that lies in its state.
+#include "heap_core.hpp"
+
+namespace slabheap {
+
+#define SITE(name) (CallSite{name, __builtin_return_address(0)})
+
+namespace {
+
+HeapCore& core(unsigned char* state) { return *reinterpret_cast<HeapCore*>(state); }
+HeapCore const& core(unsigned char const* state) { return *reinterpret_cast<HeapCore const*>(state); }
+uintptr_t address(const void* ptr) { return reinterpret_cast<uintptr_t>(ptr); }
+
+}  // namespace
+
+static_assert(sizeof(HeapCore) <= sizeof(Heap));
+
+int Heap::init(void* start, size_t size) { return core(state_).init(address(start), size); }
+int Heap::add_memory(void* start, size_t size) { return core(state_).add_memory(address(start), size); }
+
+void* Heap::allocate(Layout layout) { return core(state_).allocate(layout.size, layout.align); }
+void* Heap::allocate_zeroed(Layout layout) {
+    return core(state_).allocate_zeroed(1, layout.size, layout.align);
+}
+void* Heap::reallocate(void* ptr, Layout layout) {
+    return core(state_).reallocate(ptr, layout.size, layout.align, SITE("slab_realloc"));
+}
+void Heap::deallocate(void* ptr) { core(state_).deallocate(ptr, SITE("slab_free")); }
+void Heap::deallocate(void* ptr, Layout layout) {
+    core(state_).deallocate_sized(ptr, layout.size, layout.align, SITE("slab_free_sized"));
+}
+
+void* Heap::allocate_pages(size_t count, size_t align) { return core(state_).allocate_pages(count, align); }
+void Heap::deallocate_pages(void* ptr, size_t count) {
+    core(state_).deallocate_pages(ptr, count, SITE("slab_free_pages"));
+}
+
+UsableSize Heap::usable_size(Layout layout) const { return HeapCore::usable_size(layout.size, layout.align); }
+size_t Heap::usable_size(const void* ptr) {
+    return core(state_).usable_size(ptr, SITE("slab_usable_size"));
+}
+bool Heap::owns(const void* ptr) const { return core(state_).owns(ptr); }
+
+size_t Heap::total_bytes() const { return core(state_).total_bytes(); }
+size_t Heap::used_bytes() const { return core(state_).used_bytes(); }
+size_t Heap::available_bytes() const { return core(state_).total_bytes() - core(state_).used_bytes(); }
+void Heap::stats(slab_stats& out) const { core(state_).stats(out); }
+
+int Heap::reserve(void* start, size_t size) { return core(state_).reserve(address(start), size); }
+int Heap::release(void* start, size_t size) { return core(state_).release(address(start), size); }
+
+void Heap::walk(slab_visitor visit, void* context) { core(state_).walk(visit, context); }
+int Heap::check() const { return core(state_).audit(nullptr); }
+int Heap::audit(slab_audit* out) const { return core(state_).audit(out); }
+
+slab_fault_handler Heap::set_fault_handler(slab_fault_handler handler) {
+    return core(state_).set_fault_handler(handler);
+}
+slab_oom_hook Heap::set_oom_hook(slab_oom_hook hook) { return core(state_).set_oom_hook(hook); }
+
+}  // namespace slabheap

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: MIT
+#include "heap_core.hpp"
+#include "memory.hpp"
+
+namespace slabheap {
+
+int HeapCore::init(uintptr_t start, size_t size) {
+    if (initialised()) return SLAB_ERR_ALREADY_INITIALISED;
+    if (start == 0) return SLAB_ERR_RANGE;
+    if (start % page_size != 0) return SLAB_ERR_ALIGN;
+    if (size < SLAB_MIN_HEAP_SIZE) return SLAB_ERR_TOO_SMALL;
+    if (size % SLAB_MIN_HEAP_SIZE != 0) return SLAB_ERR_NOT_MULTIPLE;
+    return add_region(start, size);
+}
+
+int HeapCore::add_memory(uintptr_t start, size_t size) {
+    return initialised() ? add_region(start, size) : SLAB_ERR_NOT_INITIALISED;
+}
+
+void* HeapCore::fail() {
+    ++failures_;
+    return nullptr;
+}
+
+// The class's own slots and a new slab were tried. What is left: slots in other classes' empty slabs and in fronts, then
+// a slot of a larger class, which is aligned to its size.
+uintptr_t HeapCore::try_slot(size_t size, size_t align) {
+    unsigned const own_class = class_of(size, align);
+    uintptr_t address = take_slot(own_class);
+    if (address != 0) return address;
+    collect();
+    address = take_slot(own_class);
+    for (unsigned c = own_class + 1; c < class_count && address == 0; ++c) address = take_slot_at_hand(c);
+    return address;
+}
+
+uintptr_t HeapCore::try_pages(Word count, Word align) {
+    Found run = allocate_run(count, align);
+    if (run.region == nullptr) {
+        collect();
+        run = allocate_run(count, align);
+        if (run.region == nullptr) return 0;
+    }
+    ++large_allocations_;
+    taken_pages_ += count;
+    return run.page << page_shift;
+}
+
+void* HeapCore::allocate_slow(size_t size, size_t align) {
+    if (!is_power_of_two(align) || !initialised()) return fail();
+    size += size == 0;
+    if (!fits_a_class(size, align)) return request_pages(pages_for(size), size, align);
+    uintptr_t address = try_slot(size, align);
+    if (address == 0 && oom_hook_ != nullptr && oom_hook_(size, align) != 0) address = try_slot(size, align);
+    if (address == 0) return fail();
+    requested_ += size;
+    return reinterpret_cast<void*>(address);
+}
+
+// `size` and `align` are what the caller asked for, `count` the pages that it takes.
+void* HeapCore::request_pages(Word count, size_t size, size_t align) {
+    Word const page_align = align < page_size ? 1 : align >> page_shift;
+    uintptr_t address = try_pages(count, page_align);
+    if (address == 0 && oom_hook_ != nullptr && oom_hook_(size, align) != 0) address = try_pages(count, page_align);
+    if (address == 0) return fail();
+    requested_ += size;
+    return reinterpret_cast<void*>(address);
+}
+
+void* HeapCore::allocate_pages(size_t count, size_t align) {
+    count += count == 0;
+    bool const possible = is_power_of_two(align) && count <= all_ones >> page_shift && initialised();
+    return possible ? request_pages(count, count << page_shift, align) : fail();
+}
+
+void* HeapCore::allocate_zeroed(size_t count, size_t size, size_t align) {
+    size_t bytes;
+    if (__builtin_mul_overflow(count, size, &bytes)) return fail();
+    void* const block = allocate(bytes, align);
+    if (block != nullptr) zero(reinterpret_cast<uintptr_t>(block), bytes);
+    return block;
+}
+
+HeapCore::Block HeapCore::live_block(uintptr_t address) const {
+    Block const no_block{0, 0, 0};
+    PageView const* const view = view_of(address);
+    if (view == nullptr || address % granule != 0) return no_block;
+    uint8_t const what = view->tag(address);
+    if (what != tag::large && !tag::is_slab(what)) return no_block;
+    if (what == tag::large && address % page_size != 0) return no_block;
+    if ((view->live(address) & PageView::live_bit(address)) == 0) return no_block;
+    if (tag::is_slab(what)) return {class_size(what), 0, what};
+    Word const pages = view->slots(address)[0];
+    return {pages << page_shift, pages, 0};
+}
+
+void HeapCore::deallocate_block(uintptr_t address, Block const& block) {
+    if (block.pages == 0) {
+        PageView const* const view = view_of(address);
+        view->live(address) &= ~PageView::live_bit(address);
+        put_slot(block.size_class, address);
+    } else {
+        free_run(*region_of(address), address >> page_shift);
+        ++large_frees_;
+    }
+}
+
+void HeapCore::deallocate_slow(uintptr_t address, CallSite site) {
+    if (address == 0) return;
+    Block const block = live_block(address);
+    if (block.size == 0) return fault_not_live(site, address, 0, 0);
+    deallocate_block(address, block);
+}
+
+void HeapCore::deallocate_sized(void* ptr, size_t size, size_t align, CallSite site) {
+    uintptr_t const address = reinterpret_cast<uintptr_t>(ptr);
+    if (address == 0) return;
+    Block const block = live_block(address);
+    if (block.size == 0) return fault_not_live(site, address, size, align);
+    bool right = false;
+    if (block.pages == 0) {
+        right = may_hold(block.size_class, size, align);
+    } else if (is_power_of_two(align) && address % align == 0) {
+        right = pages_for(size + (size == 0)) == block.pages;
+    }
+    if (!right) return fault(SLAB_FAULT_WRONG_SIZE, site, address, size, align);
+    deallocate_block(address, block);
+}
+
+void HeapCore::deallocate_pages(void* ptr, size_t count, CallSite site) {
+    uintptr_t const address = reinterpret_cast<uintptr_t>(ptr);
+    if (address == 0) return;
+    count += count == 0;
+    size_t size;
+    if (__builtin_mul_overflow(count, page_size, &size)) size = all_ones;
+    Block const block = live_block(address);
+    if (block.size == 0) return fault_not_live(site, address, size, page_size);
+    if (block.pages != count) return fault(SLAB_FAULT_WRONG_SIZE, site, address, size, page_size);
+    deallocate_block(address, block);
+}
+
+size_t HeapCore::usable_size(const void* ptr, CallSite site) {
+    uintptr_t const address = reinterpret_cast<uintptr_t>(ptr);
+    Block const block = live_block(address);
+    if (block.size == 0) fault_not_live(site, address, 0, 0);
+    return block.size;
+}
+
+UsableSize HeapCore::usable_size(size_t size, size_t align) {
+    size_t const asked = size + (size == 0);
+    if (!is_power_of_two(align) || asked > all_ones - page_size) return {0, 0};
+    if (fits_a_class(asked, align)) return {size, class_size(class_of(asked, align))};
+    return {size, pages_for(asked) << page_shift};
+}
+
+// The checks that reserve and release share: what is not for the page allocator to refuse.
+static int check_range(bool initialised, uintptr_t start, size_t size) {
+    if (!initialised) return SLAB_ERR_NOT_INITIALISED;
+    if (start % page_size != 0 || size % page_size != 0) return SLAB_ERR_ALIGN;
+    return size == 0 ? SLAB_ERR_TOO_SMALL : SLAB_OK;
+}
+
+static PageRange page_range(uintptr_t start, size_t size) {
+    return {start >> page_shift, (start >> page_shift) + (size >> page_shift)};
+}
+
+int HeapCore::reserve(uintptr_t start, size_t size) {
+    int status = check_range(initialised(), start, size);
+    if (status != SLAB_OK) return status;
+    status = PageAllocator::reserve(page_range(start, size));
+    if (status != SLAB_ERR_IN_USE) return status;
+    collect();  // what is in use may be no more than spares and the fronts' blocks
+    return PageAllocator::reserve(page_range(start, size));
+}
+
+int HeapCore::release(uintptr_t start, size_t size) {
+    int const status = check_range(initialised(), start, size);
+    return status == SLAB_OK ? PageAllocator::release(page_range(start, size)) : status;
+}
+
+slab_fault_handler HeapCore::set_fault_handler(slab_fault_handler handler) {
+    slab_fault_handler const previous = fault_handler_;
+    fault_handler_ = handler;
+    return previous;
+}
+
+slab_oom_hook HeapCore::set_oom_hook(slab_oom_hook hook) {
+    slab_oom_hook const previous = oom_hook_;
+    oom_hook_ = hook;
+    return previous;
+}
+
+}  // namespace slabheap

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: MIT
+//
+// HeapCore: the heap itself, beneath both of its faces (Heap and the C ABI): which request takes a slot and which
+// takes pages, what is tried before a request fails, and the checks that make every misuse a fault.
+//
+// The usual path of each call is inline and short; whatever is rare is a function of its own, in the file named after it:
+// heap_core.cpp (slow paths), realloc.cpp, fault.cpp and describe.cpp (misuse), audit.cpp, stats.cpp (figures, walk).
+//
+// A heap is usable when it is all zero: not initialised, and every address foreign. So it needs no constructor.
+#ifndef SLABHEAP_HEAP_CORE_HPP
+#define SLABHEAP_HEAP_CORE_HPP
+
+#include <slabheap/heap.hpp>
+
+#include "slab.hpp"
+
+namespace slabheap {
+
+// Who called: for the fault record.
+struct CallSite {
+    const char* call;
+    const void* caller;
+};
+
+// What an address is, as far as the page map tells.
+struct Diagnosis {
+    slab_fault_kind kind;  // what freeing it would be
+    uintptr_t block;       // start of the block, live or freed, that it belongs to; 0: of none
+    size_t block_size;
+};
+
+class HeapCore : public Slabs {
+public:
+    int init(uintptr_t start, size_t size);
+    int add_memory(uintptr_t start, size_t size);
+
+    [[gnu::always_inline]] void* allocate(size_t size, size_t align) {
+        // The class is the logarithm of what size and alignment need; see class_of.
+        Word const needed = (size - (size != 0)) | (align - 1);
+        bool const small = needed < page_size && (align & (align - 1)) == 0;
+        uintptr_t const address = small ? take_slot(class_of(size, align)) : 0;
+        if (address == 0) [[unlikely]] return allocate_slow(size, align);
+        requested_ += size + (size == 0);
+        return reinterpret_cast<void*>(address);
+    }
+
+    [[gnu::always_inline]] void deallocate(void* ptr, CallSite site) {
+        uintptr_t const address = reinterpret_cast<uintptr_t>(ptr);
+        PageView const* const view = view_of(address);
+        if (view == nullptr) [[unlikely]] return deallocate_slow(address, site);
+        unsigned const size_class = view->tag(address);
+        Word& live = view->live(address);
+        Word const live_bit = PageView::live_bit(address);
+        bool const is_block = size_class < class_count && address % granule == 0 && (live & live_bit) != 0;
+        if (!is_block) [[unlikely]] return deallocate_slow(address, site);
+        live &= ~live_bit;
+        put_slot(size_class, address);
+    }
+
+    void deallocate_sized(void* ptr, size_t size, size_t align, CallSite site);
+    void* allocate_zeroed(size_t count, size_t size, size_t align);
+    void* reallocate(void* ptr, size_t size, size_t align, CallSite site);
+
+    void* allocate_pages(size_t count, size_t align);
+    void deallocate_pages(void* ptr, size_t count, CallSite site);
+
+    size_t usable_size(const void* ptr, CallSite site);
+    bool owns(const void* ptr) const { return live_block(reinterpret_cast<uintptr_t>(ptr)).size != 0; }
+    static UsableSize usable_size(size_t size, size_t align);
+
+    int reserve(uintptr_t start, size_t size);
+    int release(uintptr_t start, size_t size);
+
+    size_t total_bytes() const { return total_pages() << page_shift; }
+    size_t used_bytes() const;
+    void stats(slab_stats& out) const;
+    void walk(slab_visitor visit, void* context);
+    int audit(slab_audit* out) const;
+
+    slab_fault_handler set_fault_handler(slab_fault_handler handler);
+    slab_oom_hook set_oom_hook(slab_oom_hook hook);
+
+private:
+    friend class Auditor;
+
+    // A live block; size 0: the address is not the start of one. pages 0: it is a slot of a slab.
+    struct Block {
+        size_t size;
+        Word pages;
+        unsigned size_class;
+    };
+    Block live_block(uintptr_t address) const;
+
+    void* allocate_slow(size_t size, size_t align);
+    uintptr_t try_slot(size_t size, size_t align);
+    uintptr_t try_pages(Word count, Word align);  // align in pages
+    void* fail();
+    void* request_pages(Word count, size_t size, size_t align);
+
+    void deallocate_slow(uintptr_t address, CallSite site);
+    void deallocate_block(uintptr_t address, Block const& block);
+    bool resize_in_place(uintptr_t address, Block const& block, size_t size, size_t align);
+
+    Diagnosis diagnose(uintptr_t address) const;
+    // Reports a broken contract; the call that found it then returns without having changed anything.
+    void fault(slab_fault_kind kind, CallSite site, uintptr_t address, size_t size, size_t align);
+    void fault_not_live(CallSite site, uintptr_t address, size_t size, size_t align);
+
+    slab_fault_handler fault_handler_;
+    slab_oom_hook oom_hook_;
+    size_t requested_;          // bytes asked for, ever
+    size_t taken_pages_;        // pages given to large blocks, ever
+    size_t large_allocations_;  // large blocks handed out, ever
+    size_t large_frees_;
+    size_t failures_;
+    size_t faults_;
+};
+
+// Can a block of this size class, or a run of this many pages, have been given for the request? align may be anything.
+constexpr bool may_hold(unsigned size_class, size_t size, size_t align) {
+    return is_power_of_two(align) && fits_a_class(size, align) && class_of(size, align) <= size_class;
+}
+constexpr Word pages_for(size_t size) { return (size >> page_shift) + (size % page_size != 0); }
+
+}  // namespace slabheap
+
+#endif

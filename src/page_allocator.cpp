@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: MIT
+#include "page_allocator.hpp"
+
+namespace slabheap {
+
+namespace {
+
+constexpr Word page_numbers = bits_below(page_number_bits) + 1;  // pages of the whole address space
+
+constexpr bool overlap(Word first, Word end, PageRange pages) { return pages.first < end && first < pages.end; }
+
+}  // namespace
+
+int PageAllocator::add_region(uintptr_t start, size_t size) {
+    if (start == 0) return SLAB_ERR_RANGE;
+    if (start % page_size != 0 || size % page_size != 0) return SLAB_ERR_ALIGN;
+    PageRange const pages{start >> page_shift, (start >> page_shift) + (size >> page_shift)};
+    if (pages.end > page_numbers) return SLAB_ERR_RANGE;
+    Word const map_pages = pages.count() == 0 ? 0 : Region::map_pages_needed(pages.first, pages.end);
+    if (pages.count() <= map_pages) return SLAB_ERR_TOO_SMALL;
+
+    unsigned place = 0;
+    while (place < region_count_ && regions_[place].first < pages.first) ++place;
+    for (unsigned i = 0; i < region_count_; ++i) {
+        if (overlap(regions_[i].first, regions_[i].end, pages)) return SLAB_ERR_OVERLAP;
+    }
+    if (region_count_ == SLAB_MAX_REGIONS) return SLAB_ERR_TOO_MANY_REGIONS;
+
+    Region* const added = reinterpret_cast<Region*>(start);
+    added->set_up(pages.first, pages.end);
+    for (unsigned i = region_count_; i > place; --i) regions_[i] = regions_[i - 1];
+    regions_[place] = {pages.first, pages.end, added};
+    ++region_count_;
+    total_pages_ += pages.count() - map_pages;
+    map_pages_ += map_pages;
+
+    bool const larger = primary_region_ == nullptr ||
+                        pages.count() > primary_region_->end_page - primary_region_->first_page;
+    if (larger) primary_region_ = added;
+    refresh_primary();
+    return SLAB_OK;
+}
+
+void PageAllocator::refresh_primary() { primary_ = primary_region_->view(); }
+
+PageAllocator::Entry const* PageAllocator::entry_at(Word page) const {
+    unsigned low = 0, high = region_count_;  // the last entry that starts at or below the page is in [low, high)
+    while (high - low > 1) {
+        unsigned const middle = (low + high) / 2;
+        (regions_[middle].first <= page ? low : high) = middle;
+    }
+    bool const found = high != 0 && page >= regions_[low].first && page < regions_[low].end;
+    return found ? &regions_[low] : nullptr;
+}
+
+Region* PageAllocator::region_of(uintptr_t address) const {
+    if (primary_.knows(address)) return primary_region_;
+    Entry const* const entry = entry_at(address >> page_shift);
+    return entry != nullptr ? entry->region : nullptr;
+}
+
+const PageView* PageAllocator::other_view_of(uintptr_t address) const {
+    Entry const* const entry = entry_at(address >> page_shift);
+    bool const known = entry != nullptr && entry->region->knows_page(address >> page_shift);
+    return known ? &entry->region->view() : nullptr;
+}
+
+void PageAllocator::take(Region& region, PageRange pages) {
+    region.take(pages);
+    region.open(0, pages.first >> word_shift);
+    if (&region == primary_region_) refresh_primary();
+}
+
+PageAllocator::Found PageAllocator::take_page() {
+    for (unsigned i = 0; i < region_count_; ++i) {
+        Word const page = region(i).find(0);
+        if (page == Region::none) continue;
+        take(region(i), {page, page + 1});
+        return {&region(i), page};
+    }
+    return {nullptr, 0};
+}
+
+void PageAllocator::give_page(Region& region, Word page) {
+    region.give({page, page + 1});
+    if (&region == primary_region_) refresh_primary();
+}
+
+void PageAllocator::mark_run(Region& region, PageRange pages, uint8_t run_tag) {
+    region.set_head(pages.first, run_tag);
+    region.slots(pages.first)[0] = pages.count();
+    region.live(pages.first)[0] = run_tag == tag::large ? 1 : 0;
+}
+
+PageAllocator::Found PageAllocator::allocate_run(Word count, Word align) {
+    unsigned const order = order_of(count > align ? count : align);
+    for (int across_blocks = 0; across_blocks < 2; ++across_blocks) {
+        for (unsigned i = 0; i < region_count_; ++i) {
+            if (region(i).free_pages() < count) continue;
+            Word const page = across_blocks != 0 ? region(i).search(count, align) : region(i).find(order);
+            if (page == Region::none) continue;
+            take(region(i), {page, page + count});
+            mark_run(region(i), {page, page + count}, tag::large);
+            run_pages_ += count;
+            return {&region(i), page};
+        }
+    }
+    return {nullptr, 0};
+}
+
+void PageAllocator::free_run(Region& region, Word head) {
+    Word const count = region.slots(head)[0];
+    region.live(head)[0] = 0;
+    region.clear_head(head, tag::freed_large);
+    region.give({head, head + count});
+    if (&region == primary_region_) refresh_primary();
+    run_pages_ -= count;
+}
+
+void PageAllocator::shrink_run(Region& region, Word head, Word count) {
+    Word const old = region.slots(head)[0];
+    if (old == count) return;
+    region.slots(head)[0] = count;
+    region.give({head + count, head + old});
+    if (&region == primary_region_) refresh_primary();
+    run_pages_ -= old - count;
+}
+
+bool PageAllocator::grow_run(Region& region, Word head, Word count) {
+    Word const old = region.slots(head)[0];
+    if (count > region.end_page - head || !region.is_free({head + old, head + count})) return false;
+    take(region, {head + old, head + count});
+    region.slots(head)[0] = count;
+    run_pages_ += count - old;
+    return true;
+}
+
+int PageAllocator::reserve(PageRange pages) {
+    Entry const* const entry = entry_at(pages.first);
+    if (entry == nullptr || pages.end > entry->end) return SLAB_ERR_RANGE;
+    Region& region = *entry->region;
+    if (!region.is_free(pages)) return SLAB_ERR_IN_USE;
+    take(region, pages);
+    mark_run(region, pages, tag::reserved);
+    total_pages_ -= pages.count();
+    return SLAB_OK;
+}
+
+int PageAllocator::release(PageRange pages) {
+    Entry const* const entry = entry_at(pages.first);
+    if (entry == nullptr || pages.end > entry->end) return SLAB_ERR_RANGE;
+    Region& region = *entry->region;
+    for (Word page = pages.first; page < pages.end;) {
+        Word const head = region.head_of(page);
+        if (head == Region::none || region.tag(head) != tag::reserved) return SLAB_ERR_RANGE;
+        page = head + region.run_pages(head);
+    }
+    // What lies before and behind the released pages in their reserved ranges stays reserved.
+    for (Word page = pages.first; page < pages.end;) {
+        Word const head = region.head_of(page);
+        Word const end = head + region.run_pages(head);
+        if (head < page) {
+            region.slots(head)[0] = page - head;
+        } else {
+            region.clear_head(head, tag::none);
+        }
+        if (end > pages.end) mark_run(region, {pages.end, end}, tag::reserved);
+        page = end;
+    }
+    region.give(pages);
+    if (&region == primary_region_) refresh_primary();
+    total_pages_ += pages.count();
+    return SLAB_OK;
+}
+
+Word PageAllocator::free_pages() const {
+    Word sum = 0;
+    for (unsigned i = 0; i < region_count_; ++i) sum += region(i).free_pages();
+    return sum;
+}
+
+Word PageAllocator::largest_block() const {
+    Word largest = 0;
+    for (unsigned i = 0; i < region_count_; ++i) {
+        if (region(i).largest_block() > largest) largest = region(i).largest_block();
+    }
+    return largest;
+}
+
+}  // namespace slabheap

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: MIT
+//
+// PageAllocator: pages out of several regions, and runs of pages as blocks.
+//
+// A region is memory given at once: its page map, then the pages that the map describes. Regions are kept sorted by
+// address and never merge, even when they touch. The largest is the primary one: its view is held here, so that
+// the address of nearly every block leads to its tag and bits without a search.
+//
+// A run is a number of pages in use as one thing: a large block or a reserved range. Its first page, the head,
+// carries its tag and its page count, and is a member of the tree of heads; the other pages carry nothing, so no work
+// grows with a run. A slab is one page and a head too; so the largest head at or below an address tells whose the
+// address is.
+#ifndef SLABHEAP_PAGE_ALLOCATOR_HPP
+#define SLABHEAP_PAGE_ALLOCATOR_HPP
+
+#include "buddy.hpp"
+
+namespace slabheap {
+
+class Auditor;
+
+struct Region : Buddy {
+    Word map_pages;
+
+    // Pages that the map of the pages first ... end - 1 takes at their start.
+    static Word map_pages_needed(Word first, Word end);
+    void set_up(Word first, Word end);
+
+    Word first_usable() const { return first_page + map_pages; }
+    bool is_usable(Word page) const { return page >= first_usable() && page < end_page; }
+
+    // Makes a page the head of something, or no head any more.
+    void set_head(Word page, uint8_t new_tag);
+    void clear_head(Word page, uint8_t new_tag);
+
+    // The head that the page belongs to, or none when the page is free.
+    Word head_of(Word page);
+    // Pages of the slab or run that starts at this head.
+    Word run_pages(Word head) { return tag::is_slab(tag(head)) ? 1 : slots(head)[0]; }
+};
+
+class PageAllocator {
+public:
+    // What a search found: pages from `page` on, in `region`; region is null when there are none.
+    struct Found {
+        Region* region;
+        Word page;
+    };
+
+    // Adds the region of `size` bytes at `start`. Returns a slab_status.
+    int add_region(uintptr_t start, size_t size);
+
+    unsigned region_count() const { return region_count_; }
+    Region& region(unsigned index) const { return *regions_[index].region; }
+    bool initialised() const { return region_count_ != 0; }
+
+    // The view that describes the address, or null: not in a region, or in a part of the map that was never used.
+    const PageView* view_of(uintptr_t address) const {
+        return primary_.knows(address) ? &primary_ : other_view_of(address);
+    }
+    // The region that has the address, or null.
+    Region* region_of(uintptr_t address) const;
+
+    // Takes one page, for a slab.
+    Found take_page();
+    void give_page(Region& region, Word page);
+
+    // Large blocks: `count` pages aligned to `align` pages. Never collects slabs; that is the heap's business.
+    Found allocate_run(Word count, Word align);
+    void free_run(Region& region, Word head);
+    // Gives the tail back, or takes the pages behind if they are free; false: they are not.
+    void shrink_run(Region& region, Word head, Word count);
+    bool grow_run(Region& region, Word head, Word count);
+
+    // Reserved ranges. Both return a slab_status.
+    int reserve(PageRange pages);
+    int release(PageRange pages);
+
+    Word total_pages() const { return total_pages_; }
+    Word map_pages() const { return map_pages_; }
+    Word free_pages() const;
+    Word largest_block() const;  // pages
+
+    // Pages of live large blocks.
+    Word run_pages_in_use() const { return run_pages_; }
+
+protected:
+    friend class Auditor;
+
+    struct Entry {
+        Word first;
+        Word end;
+        Region* region;
+    };
+
+    const PageView* other_view_of(uintptr_t address) const;
+    Entry const* entry_at(Word page) const;
+    void refresh_primary();
+    void take(Region& region, PageRange pages);
+    void mark_run(Region& region, PageRange pages, uint8_t run_tag);
+
+    PageView primary_;
+    Region* primary_region_;
+    unsigned region_count_;
+    Entry regions_[SLAB_MAX_REGIONS];
+    Word total_pages_;  // without maps and reserved pages
+    Word map_pages_;
+    Word run_pages_;    // in live large blocks
+};
+
+}  // namespace slabheap
+
+#endif

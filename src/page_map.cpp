@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: MIT
+#include "page_map.hpp"
+
+namespace slabheap {
+
+namespace {
+
+constexpr unsigned section_pages = word_bits;
+
+// The lowest level, above the sections', at which the pages span at most two nodes.
+constexpr unsigned root_level(Word first, Word end) {
+    unsigned level = 1;
+    while (((end - 1) >> (word_shift * (level + 1))) - (first >> (word_shift * (level + 1))) > 1) ++level;
+    return level;
+}
+
+static_assert(root_level(0, bits_below(page_number_bits) + 1) < max_levels);
+
+constexpr uintptr_t round_up(uintptr_t value, size_t unit) { return (value + unit - 1) & ~uintptr_t{unit - 1}; }
+
+// Lays the arrays of a map out behind one another, from an address on.
+class Layout {
+public:
+    Layout(const Nodes& nodes, uintptr_t start) : next_(round_up(start, sizeof(Word))), nodes_(nodes) {}
+
+    // Places an array of `count` elements; returns the address that element 0 would have, if the first has number `first`.
+    uintptr_t place(Word first, Word count, size_t element_bytes) {
+        uintptr_t const bias = next_ - first * element_bytes;
+        next_ = round_up(next_ + count * element_bytes, sizeof(Word));
+        return bias;
+    }
+    uintptr_t place_level(unsigned level) {
+        return place(nodes_.first_node(level), nodes_.node_count(level), node_words(level) * sizeof(Word));
+    }
+    uintptr_t place_tags() {  // whole sections
+        return place(nodes_.first_node(0) * section_pages, nodes_.node_count(0) * section_pages, 1);
+    }
+    uintptr_t place_pages(size_t element_bytes) {
+        return place(nodes_.first_page, nodes_.end_page - nodes_.first_page, element_bytes);
+    }
+    uintptr_t end() const { return next_; }
+
+private:
+    uintptr_t next_;
+    const Nodes& nodes_;
+};
+
+}  // namespace
+
+size_t PageMap::bytes_needed(Word first, Word end, size_t header_bytes) {
+    Nodes nodes;
+    nodes.first_page = first;
+    nodes.end_page = end;
+    Layout layout(nodes, header_bytes);
+    for (unsigned level = 0; level <= root_level(first, end); ++level) layout.place_level(level);
+    layout.place_tags();
+    layout.place_pages(slot_words);
+    layout.place_pages(slot_words * sizeof(Word));
+    layout.place_pages(live_words * sizeof(Word));
+    return layout.end();
+}
+
+void PageMap::lay_out(Word first, Word end, uintptr_t arrays) {
+    first_page = first;
+    end_page = end;
+    root = root_level(first, end);
+    Layout layout(*this, arrays);
+    // The root first, next to the header: setting up a region then touches one page of memory.
+    for (unsigned level = root + 1; level-- > 0;) bias[level] = layout.place_level(level);
+    view_.tag_bias = layout.place_tags();
+    handed_bias_ = layout.place_pages(slot_words);
+    view_.slots_bias = layout.place_pages(slot_words * sizeof(Word));
+    view_.live_bias = layout.place_pages(live_words * sizeof(Word));
+    view_.base = first << page_shift;
+    view_.known_bytes = 0;
+    known_end_ = first;
+}
+
+void PageMap::set_up(Word first, Word end, size_t header_bytes) {
+    lay_out(first, end, reinterpret_cast<uintptr_t>(this) + header_bytes);
+    for (Word node = first_node(root); node <= last_node(root); ++node) clear_node(root, node);
+}
+
+bool PageMap::has_geometry(Word first, Word end, size_t header_bytes) const {
+    PageMap expected;
+    expected.lay_out(first, end, reinterpret_cast<uintptr_t>(this) + header_bytes);
+    bool same = expected.first_page == first_page && expected.end_page == end_page && expected.root == root &&
+                expected.handed_bias_ == handed_bias_;
+    for (unsigned level = 0; same && level <= root; ++level) same = expected.bias[level] == bias[level];
+    expected.known_end_ = known_end_;
+    expected.view_.known_bytes = (known_end_ - first) << page_shift;
+    if (!same || expected.view_ != view_ || known_end_ < first || known_end_ > end) return false;
+    for (Word page = first; page < known_end_; page += section_pages) {
+        if (!is_open(0, page >> word_shift)) return false;
+    }
+    return true;
+}
+
+bool PageMap::is_open(unsigned level, Word node) const {
+    for (unsigned above = root; above > level; --above) {
+        Word const child = node >> (word_shift * (above - 1 - level));
+        Word const known = word(above, child >> word_shift, column::known);
+        if ((known & bit(static_cast<unsigned>(child % word_bits))) == 0) return false;
+    }
+    return true;
+}
+
+void PageMap::open(unsigned level, Word node) {
+    for (unsigned above = root; above > level; --above) {
+        Word const child = node >> (word_shift * (above - 1 - level));
+        Word& known = word(above, child >> word_shift, column::known);
+        Word const child_bit = bit(static_cast<unsigned>(child % word_bits));
+        if ((known & child_bit) != 0) continue;
+        known |= child_bit;
+        clear_node(above - 1, child);
+    }
+}
+
+void PageMap::clear_node(unsigned level, Word node) {
+    for (unsigned column = 0; column < node_words(level); ++column) word(level, node, column) = 0;
+    if (level != 0) return;
+    Word* const tags = reinterpret_cast<Word*>(view_.tag_bias + node * section_pages);
+    for (unsigned i = 0; i < section_pages / sizeof(Word); ++i) tags[i] = all_ones;  // tag::none
+
+    // Two steps for each section opened let known_end_ catch up with sections opened out of order, at constant cost.
+    for (int step = 0; step < 2 && known_end_ < end_page && is_open(0, known_end_ >> word_shift); ++step) {
+        Word const next = ((known_end_ >> word_shift) + 1) << word_shift;
+        known_end_ = next < end_page ? next : end_page;
+    }
+    view_.known_bytes = (known_end_ - first_page) << page_shift;
+}
+
+}  // namespace slabheap

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: MIT
+//
+// PageMap: what the heap knows about the pages of one region, kept at the region's start and nowhere else. Nothing of the
+// allocator lies inside a block, so nothing that a kernel writes into its blocks can mislead the allocator.
+//
+// For each page:
+//   tag      1 byte   what the page is
+//   live     256 bits one per 16 bytes: set where a live block starts; only in slabs and the heads of large blocks
+//   slots    64 bits  available slots of a slab; in the head of a large block or a reserved range: its pages
+//   handed   1 byte   per word of slots: how many of its slots were ever handed out since the slab was set up
+// and the nodes of the trees (nodes.hpp), one of level 0 a section of word_bits pages: 1.05 % in all.
+//
+// The map is lazy. Memory on a bare machine is garbage and clearing 1 % of 64 GiB at boot is too dear, so a node counts only
+// when its parent's bit in the column `known` is set, and so on up to the root, which is cleared at the start. Opening a
+// node clears its words; opening one of level 0 clears also the tags of its pages. The other bytes of a page count
+// only when its tag says so. Sections are mostly opened in ascending order: below `known_end` all of them are
+// open, which makes the usual test one comparison.
+#ifndef SLABHEAP_PAGE_MAP_HPP
+#define SLABHEAP_PAGE_MAP_HPP
+
+#include "bit_tree.hpp"
+
+namespace slabheap {
+
+// What a page is. Values below class_count: a slab of that class. A tag outlives its page's use until the next one,
+// which is how a free of a freed block is told from a free of what never was one.
+namespace tag {
+constexpr uint8_t freed_slab = 0x40;  // + class: was a slab, all of its blocks are freed
+constexpr uint8_t large = 0x80;       // first page of a large block
+constexpr uint8_t freed_large = 0x81;
+constexpr uint8_t reserved = 0x82;    // first page of a reserved range
+constexpr uint8_t none = 0xff;        // never was a slab, nor the first page of anything
+constexpr bool is_slab(uint8_t t) { return t < class_count; }
+constexpr bool is_freed_slab(uint8_t t) { return t >= freed_slab && t < freed_slab + class_count; }
+}  // namespace tag
+
+constexpr unsigned live_words = page_size / granule / word_bits;  // a page's
+constexpr unsigned slot_words = max_slots > word_bits ? max_slots / word_bits : 1;
+constexpr unsigned granule_word_shift = granule_shift + word_shift;  // log2 of the bytes that a live word stands for
+
+// The first of the slots that a word of slots stands for, and the word full of a class's slots.
+constexpr unsigned first_slot(unsigned slot_word) { return slot_word * word_bits; }
+constexpr Word all_slots(unsigned size_class, unsigned slot_word) {
+    unsigned const slots = class_slots(size_class);
+    if (slots <= first_slot(slot_word)) return 0;
+    unsigned const here = slots - first_slot(slot_word);
+    return bits_below(here < word_bits ? here : word_bits);
+}
+
+// The part of a map that free needs: where a page's bytes are, by address alone.
+struct PageView {
+    bool operator==(PageView const&) const = default;
+
+    uintptr_t base;         // the region's first byte
+    uintptr_t known_bytes;  // from base on, how many bytes surely have a valid map
+    uintptr_t tag_bias;
+    uintptr_t live_bias;
+    uintptr_t slots_bias;
+
+    // Is the address in the region, with a valid map? Addresses below base wrap round and are not.
+    bool knows(uintptr_t address) const { return address - base < known_bytes; }
+
+    uint8_t& tag(uintptr_t address) const {
+        return *reinterpret_cast<uint8_t*>(tag_bias + (address >> page_shift));
+    }
+    Word& live(uintptr_t address) const {
+        return *reinterpret_cast<Word*>(live_bias + (address >> granule_word_shift) * sizeof(Word));
+    }
+    static Word live_bit(uintptr_t address) {
+        return bit(static_cast<unsigned>((address >> granule_shift) % word_bits));
+    }
+    Word* slots(uintptr_t address) const {
+        return reinterpret_cast<Word*>(slots_bias + (address >> page_shift) * (slot_words * sizeof(Word)));
+    }
+};
+
+class PageMap : public Nodes {
+public:
+    // Bytes that the map of the pages first ... end - 1 takes, after a header of header_bytes.
+    static size_t bytes_needed(Word first, Word end, size_t header_bytes);
+
+    // Sets up the map of the pages first ... end - 1 in the memory behind this object's header. Constant cost.
+    void set_up(Word first, Word end, size_t header_bytes);
+
+    // For the audit: is the header what set_up made of these pages, and are the sections below known_end open?
+    bool has_geometry(Word first, Word end, size_t header_bytes) const;
+
+    const PageView& view() const { return view_; }
+
+    bool contains(Word page) const { return page >= first_page && page < end_page; }
+    uint8_t& tag(Word page) const { return view_.tag(page << page_shift); }
+    Word* live(Word page) const { return &view_.live(page << page_shift); }
+    Word* slots(Word page) const { return view_.slots(page << page_shift); }
+    uint8_t* handed(Word page) const { return reinterpret_cast<uint8_t*>(handed_bias_ + page * slot_words); }
+
+    BitTree heads() const { return {*this, column::heads, 0}; }
+    BitTree room(unsigned size_class) const { return {*this, column::room + size_class, 0}; }
+    // Nodes of level order / word_shift whose largest free block has that order.
+    BitTree order_tree(unsigned order) const {
+        return {*this, column::orders + order, order / word_shift + 1};
+    }
+
+    // Is the node open? Is the page's section?
+    bool is_open(unsigned level, Word node) const;
+    bool knows_page(Word page) const {
+        return contains(page) && (page < known_end_ || is_open(0, page >> word_shift));
+    }
+
+    // Opens the node, and those above it.
+    void open(unsigned level, Word node);
+
+private:
+    void lay_out(Word first, Word end, uintptr_t arrays);
+    void clear_node(unsigned level, Word node);
+
+    PageView view_;
+    uintptr_t handed_bias_;
+    Word known_end_;
+};
+
+}  // namespace slabheap
+
+#endif

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: MIT
+//
+// Slabs: blocks of up to a page, by size class (Bonwick, "The Slab Allocator", 1994, without its lists).
+//
+// A slab is one page of slots of one class. A set bit in its `slots` words means: free, and in the slab's pool. A slab
+// whose pool is not empty is a member of its class's tree `room`; alloc takes from the lowest one, which keeps the
+// heap dense and lets high slabs drain.
+//
+// In front of the pools each class has a front: a ring of the blocks freed last, and one word of slots taken from a pool.
+//
+//     alloc   newest of ring  ->  lowest slot of word  ->  next word of the lowest slab with room  ->  new slab
+//     free    ring; when it is full, its oldest few go back to the pools of their slabs
+//
+// Every free slot is in exactly one of the three places, which the audit proves:
+//     slots of a slab = live + pool + ring + word
+//
+// A slab whose slots are all in its pool is empty. A few empty slabs per class are kept as spares, so that a workload at
+// the boundary does not set up and return the same page again and again; any other goes back to the pages at once.
+//
+// Slots are handed out for the first time in ascending order, because a word is consumed from its lowest bit up; so
+// a count per word, `handed`, tells which slots never were handed out, at no cost on the usual path.
+#ifndef SLABHEAP_SLAB_HPP
+#define SLABHEAP_SLAB_HPP
+
+#include "page_allocator.hpp"
+
+namespace slabheap {
+
+constexpr unsigned ring_size = 32;
+
+// Blocks that a class's ring keeps: no more than 32, and no more than 32 KiB.
+constexpr unsigned ring_capacity(unsigned size_class) {
+    size_t const by_bytes = 0x8000 >> class_shift(size_class);
+    return by_bytes < ring_size ? static_cast<unsigned>(by_bytes) : ring_size;
+}
+// Blocks that a full ring gives back: few, so that the longest free stays short.
+constexpr unsigned spill_batch(unsigned size_class) { return ring_capacity(size_class) / 4; }
+static_assert(spill_batch(class_count - 1) >= 1);
+
+struct Front {
+    unsigned oldest;         // ring entries oldest ... newest - 1, counted without wrapping at the ring's end
+    unsigned newest;
+    Word word;               // slots taken from a pool and not handed out yet
+    uintptr_t word_base;     // address of the slot that the word's bit 0 stands for
+    unsigned word_handed;    // slots of the word that had ever been handed out when it was taken
+    unsigned spares;         // empty slabs of the class
+    size_t pages;            // slabs of the class
+    size_t allocations;      // blocks handed out, ever
+    size_t frees;            // blocks taken back, ever
+    uintptr_t ring[ring_size];
+
+    unsigned ring_count() const { return newest - oldest; }
+};
+
+class Slabs : public PageAllocator {
+public:
+    // Takes a slot of the class and marks it live. 0: neither slot nor page at hand.
+    uintptr_t take_slot(unsigned size_class) {
+        Front& front = fronts_[size_class];
+        uintptr_t address;
+        if (front.newest != front.oldest) {
+            address = front.ring[--front.newest % ring_size];
+        } else {
+            if (front.word == 0 && !refill(size_class)) return 0;
+            address = front.word_base + slot_offset(size_class, lowest_bit(front.word));
+            front.word &= front.word - 1;
+        }
+        ++front.allocations;
+        view_of(address)->live(address) |= PageView::live_bit(address);
+        return address;
+    }
+
+    // Keeps a slot whose live bit was just cleared.
+    void put_slot(unsigned size_class, uintptr_t address) {
+        Front& front = fronts_[size_class];
+        if (front.ring_count() == ring_capacity(size_class)) spill(size_class);
+        front.ring[front.newest++ % ring_size] = address;
+        ++front.frees;
+    }
+
+    // As take_slot, from a class that has a free slot already: 0 when that needs a page.
+    uintptr_t take_slot_at_hand(unsigned size_class);
+
+    // Empties all fronts and gives every empty slab back to the pages. Cost: the slabs with room.
+    void collect();
+
+    // Was this slot of a slab ever handed out since the slab was set up? For a page that is or was a slab.
+    bool was_handed_out(Region& region, Word page, unsigned size_class, unsigned slot) const;
+
+    Front const& front(unsigned size_class) const { return fronts_[size_class]; }
+    size_t live(unsigned size_class) const {
+        return fronts_[size_class].allocations - fronts_[size_class].frees;
+    }
+
+protected:
+    friend class Auditor;
+
+    // Puts the next word of slots into the front, from a slab with room or from a new one.
+    bool refill(unsigned size_class);
+    bool refill_from_room(unsigned size_class);
+    void fetch_word(unsigned size_class, Region& region, Word page);
+    Found set_up_slab(unsigned size_class);
+
+    // Gives the oldest entries of the ring back to their pools.
+    void spill(unsigned size_class);
+    // Adds slots to a pool. Returns true when that emptied the slab and it went back to the pages.
+    bool pool(unsigned size_class, Region& region, Word page, unsigned slot_word, Word slots, unsigned max_spares);
+    bool pool_slot(unsigned size_class, uintptr_t address, unsigned max_spares);
+    void pool_word(unsigned size_class);
+    void return_slab(unsigned size_class, Region& region, Word page);
+    void return_spares(unsigned size_class);
+
+    unsigned spare_limit(unsigned size_class) const;
+
+    Front fronts_[class_count];
+};
+
+}  // namespace slabheap
+
+#endif

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: MIT
+//
+// The heap's figures, derived from the few counters that the calls keep; and the walk over all live blocks.
+#include "heap_core.hpp"
+#include "memory.hpp"
+
+namespace slabheap {
+
+size_t HeapCore::used_bytes() const {
+    size_t used = run_pages_in_use() << page_shift;
+    for (unsigned c = 0; c < class_count; ++c) used += live(c) << class_shift(c);
+    return used;
+}
+
+void HeapCore::stats(slab_stats& out) const {
+    zero(reinterpret_cast<uintptr_t>(&out), sizeof out);
+    out.total_bytes = total_bytes();
+    out.used_bytes = used_bytes();
+    out.available_bytes = out.total_bytes - out.used_bytes;
+    out.metadata_bytes = map_pages() << page_shift;
+    out.largest_free_bytes = largest_block() << page_shift;
+    out.allocations = large_allocations_;
+    out.frees = large_frees_;
+    out.failures = failures_;
+    out.faults = faults_;
+    out.requested_bytes_total = requested_;
+    out.taken_bytes_total = taken_pages_ << page_shift;
+    out.class_count = class_count;
+    for (unsigned c = 0; c < class_count; ++c) {
+        size_t const pages = front(c).pages;
+        out.classes[c] = {class_size(c), live(c), pages * class_slots(c), pages};
+        out.allocations += front(c).allocations;
+        out.frees += front(c).frees;
+        out.taken_bytes_total += front(c).allocations << class_shift(c);
+    }
+}
+
+// Visits the live blocks of one slab. The visitor may free the block, and with it the slab: its live bits are then 0.
+static void walk_slab(Region& region, Word page, unsigned size_class, slab_visitor visit, void* context) {
+    for (unsigned slot = 0; slot < class_slots(size_class); ++slot) {
+        uintptr_t const block = (page << page_shift) + slot_offset(size_class, slot);
+        if ((region.view().live(block) & PageView::live_bit(block)) == 0) continue;
+        visit(reinterpret_cast<void*>(block), class_size(size_class), context);
+    }
+}
+
+void HeapCore::walk(slab_visitor visit, void* context) {
+    for (unsigned i = 0; i < region_count(); ++i) {
+        Region& r = region(i);
+        for (Word page = r.heads().next(r.first_page); page != Region::none;) {
+            uint8_t const what = r.tag(page);
+            Word const pages = r.run_pages(page);
+            if (tag::is_slab(what)) walk_slab(r, page, what, visit, context);
+            if (what == tag::large) visit(reinterpret_cast<void*>(page << page_shift), pages << page_shift, context);
+            page = r.heads().next(page + pages);
+        }
+    }
+}
+
+}  // namespace slabheap
