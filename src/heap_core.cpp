@@ -48,7 +48,6 @@ uintptr_t HeapCore::try_pages(Word count, Word align) {
 
 void* HeapCore::allocate_slow(size_t size, size_t align) {
     if (!is_power_of_two(align) || !initialised()) return fail();
-    size += size == 0;
     if (!fits_a_class(size, align)) return request_pages(pages_for(size), size, align);
     uintptr_t address = try_slot(size, align);
     if (address == 0 && oom_hook_ != nullptr && oom_hook_(size, align) != 0) address = try_slot(size, align);
@@ -96,8 +95,6 @@ HeapCore::Block HeapCore::live_block(uintptr_t address) const {
 
 void HeapCore::deallocate_block(uintptr_t address, Block const& block) {
     if (block.pages == 0) {
-        PageView const* const view = view_of(address);
-        view->live(address) &= ~PageView::live_bit(address);
         put_slot(block.size_class, address);
     } else {
         free_run(*region_of(address), address >> page_shift);

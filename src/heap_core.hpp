@@ -34,27 +34,25 @@ public:
     int init(uintptr_t start, size_t size);
     int add_memory(uintptr_t start, size_t size);
 
+    // The usual path is inline, and leaves for anything rare by a tail call: it needs no stack frame.
     [[gnu::always_inline]] void* allocate(size_t size, size_t align) {
-        // The class is the logarithm of what size and alignment need; see class_of.
-        Word const needed = (size - (size != 0)) | (align - 1);
-        bool const small = needed < page_size && (align & (align - 1)) == 0;
-        uintptr_t const address = small ? take_slot(class_of(size, align)) : 0;
-        if (address == 0) [[unlikely]] return allocate_slow(size, align);
-        requested_ += size + (size == 0);
+        size_t const asked = size + (size == 0);
+        bool const small = ((asked - 1) | (align - 1)) < page_size && (align & (align - 1)) == 0;
+        if (!small) [[unlikely]] return allocate_slow(asked, align);
+        uintptr_t const address = take_front_slot(class_of(asked, align));
+        if (address == 0) [[unlikely]] return allocate_slow(asked, align);
+        requested_ += asked;
         return reinterpret_cast<void*>(address);
     }
 
     [[gnu::always_inline]] void deallocate(void* ptr, CallSite site) {
         uintptr_t const address = reinterpret_cast<uintptr_t>(ptr);
-        PageView const* const view = view_of(address);
-        if (view == nullptr) [[unlikely]] return deallocate_slow(address, site);
-        unsigned const size_class = view->tag(address);
-        Word& live = view->live(address);
-        Word const live_bit = PageView::live_bit(address);
-        bool const is_block = size_class < class_count && address % granule == 0 && (live & live_bit) != 0;
-        if (!is_block) [[unlikely]] return deallocate_slow(address, site);
-        live &= ~live_bit;
-        put_slot(size_class, address);
+        if (!primary_.knows(address)) [[unlikely]] return deallocate_slow(address, site);
+        unsigned const size_class = primary_.tag(address);
+        Word& live = primary_.live(address);
+        bool const is_block = size_class < class_count && address % granule == 0 &&
+                              (live & PageView::live_bit(address)) != 0;
+        if (!is_block || !put_front_slot(size_class, address, live)) [[unlikely]] deallocate_slow(address, site);
     }
 
     void deallocate_sized(void* ptr, size_t size, size_t align, CallSite site);
@@ -91,7 +89,7 @@ private:
     };
     Block live_block(uintptr_t address) const;
 
-    void* allocate_slow(size_t size, size_t align);
+    void* allocate_slow(size_t size, size_t align);  // size is not 0
     uintptr_t try_slot(size_t size, size_t align);
     uintptr_t try_pages(Word count, Word align);  // align in pages
     void* fail();
@@ -118,7 +116,7 @@ private:
 
 // Can a block of this size class, or a run of this many pages, have been given for the request? align may be anything.
 constexpr bool may_hold(unsigned size_class, size_t size, size_t align) {
-    return is_power_of_two(align) && fits_a_class(size, align) && class_of(size, align) <= size_class;
+    return is_power_of_two(align) && fits_a_class(size, align) && class_of(size + (size == 0), align) <= size_class;
 }
 constexpr Word pages_for(size_t size) { return (size >> page_shift) + (size % page_size != 0); }
 

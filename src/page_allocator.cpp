@@ -65,6 +65,14 @@ const PageView* PageAllocator::other_view_of(uintptr_t address) const {
     return known ? &entry->region->view() : nullptr;
 }
 
+const PageView* PageAllocator::learn_view_of(uintptr_t address) {
+    const PageView* const view = other_view_of(address);
+    if (view == nullptr || view != &primary_region_->view()) return view;
+    primary_region_->open_next();
+    refresh_primary();
+    return view;
+}
+
 void PageAllocator::take(Region& region, PageRange pages) {
     region.take(pages);
     region.open(0, pages.first >> word_shift);

@@ -58,6 +58,10 @@ public:
     const PageView* view_of(uintptr_t address) const {
         return primary_.knows(address) ? &primary_ : other_view_of(address);
     }
+    // The same, and if the primary view does not reach that far yet, it does a little further.
+    const PageView* view_to_use(uintptr_t address) {
+        return primary_.knows(address) ? &primary_ : learn_view_of(address);
+    }
     // The region that has the address, or null.
     Region* region_of(uintptr_t address) const;
 
@@ -94,6 +98,7 @@ protected:
     };
 
     const PageView* other_view_of(uintptr_t address) const;
+    const PageView* learn_view_of(uintptr_t address);
     Entry const* entry_at(Word page) const;
     void refresh_primary();
     void take(Region& region, PageRange pages);

@@ -116,6 +116,10 @@ void PageMap::open(unsigned level, Word node) {
     }
 }
 
+void PageMap::open_next() {
+    if (known_end_ < end_page) open(0, known_end_ >> word_shift);
+}
+
 void PageMap::clear_node(unsigned level, Word node) {
     for (unsigned column = 0; column < node_words(level); ++column) word(level, node, column) = 0;
     if (level != 0) return;

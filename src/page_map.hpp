@@ -13,8 +13,8 @@
 // The map is lazy. Memory on a bare machine is garbage and clearing 1 % of 64 GiB at boot is too dear, so a node counts only
 // when its parent's bit in the column `known` is set, and so on up to the root, which is cleared at the start. Opening a
 // node clears its words; opening one of level 0 clears also the tags of its pages. The other bytes of a page count
-// only when its tag says so. Sections are mostly opened in ascending order: below `known_end` all of them are
-// open, which makes the usual test one comparison.
+// only when its tag says so. Below `known_end` all sections are open, which makes the usual test one comparison; a
+// look beyond it opens the next ones as well, so that known_end soon reaches the region's end.
 #ifndef SLABHEAP_PAGE_MAP_HPP
 #define SLABHEAP_PAGE_MAP_HPP
 
@@ -108,6 +108,8 @@ public:
 
     // Opens the node, and those above it.
     void open(unsigned level, Word node);
+    // Opens a section or two more at known_end.
+    void open_next();
 
 private:
     void lay_out(Word first, Word end, uintptr_t arrays);

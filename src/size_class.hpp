@@ -32,9 +32,9 @@ constexpr unsigned class_slots(unsigned size_class) { return 1u << (page_shift -
 // Does a slot serve this request, or does it take whole pages? align is a power of two.
 constexpr bool fits_a_class(size_t size, size_t align) { return size <= page_size && align <= page_size; }
 
-// The smallest class whose slots have size bytes and are aligned to align. The request fits a class.
+// The smallest class whose slots have size bytes and are aligned to align. The request fits a class; size is not 0.
 constexpr unsigned class_of(size_t size, size_t align) {
-    Word const needed = (size - (size != 0)) | (align - 1) | (class_size(0) - 1);
+    Word const needed = (size - 1) | (align - 1) | (class_size(0) - 1);
     return highest_bit(needed) - (smallest_class_shift - 1);
 }
 
@@ -59,7 +59,7 @@ constexpr bool sizes_are_right(size_t first, size_t last) {
     }
     return true;
 }
-static_assert(sizes_are_right(0, 1024) && sizes_are_right(1025, 2048));
+static_assert(sizes_are_right(1, 1024) && sizes_are_right(1025, 2048));
 static_assert(sizes_are_right(2049, 3072) && sizes_are_right(3073, page_size));
 }  // namespace proof
 

@@ -23,6 +23,26 @@ constexpr unsigned slots_in_word(unsigned size_class, unsigned slot_word) {
 
 }  // namespace
 
+uintptr_t Slabs::take_slot(unsigned size_class) {
+    Front& front = fronts_[size_class];
+    uintptr_t address;
+    if (front.newest != front.oldest) {
+        address = front.ring[--front.newest % ring_size];
+    } else {
+        if (front.word == 0 && !refill(size_class)) return 0;
+        address = front.word_base + slot_offset(size_class, lowest_bit(front.word));
+        front.word &= front.word - 1;
+    }
+    return hand_out(front, *view_to_use(address), address);
+}
+
+void Slabs::put_slot(unsigned size_class, uintptr_t address) {
+    Word& live = view_to_use(address)->live(address);
+    if (put_front_slot(size_class, address, live)) return;
+    spill(size_class);
+    put_front_slot(size_class, address, live);
+}
+
 uintptr_t Slabs::take_slot_at_hand(unsigned size_class) {
     Front const& front = fronts_[size_class];
     bool const at_hand = front.newest != front.oldest || front.word != 0 || refill_from_room(size_class);

@@ -54,29 +54,36 @@ struct Front {
 
 class Slabs : public PageAllocator {
 public:
-    // Takes a slot of the class and marks it live. 0: neither slot nor page at hand.
-    uintptr_t take_slot(unsigned size_class) {
+    // Takes a slot of the class and marks it live, if its front has one in the primary region; 0 if not. The usual case:
+    // short, and without a call.
+    uintptr_t take_front_slot(unsigned size_class) {
         Front& front = fronts_[size_class];
-        uintptr_t address;
         if (front.newest != front.oldest) {
-            address = front.ring[--front.newest % ring_size];
-        } else {
-            if (front.word == 0 && !refill(size_class)) return 0;
-            address = front.word_base + slot_offset(size_class, lowest_bit(front.word));
-            front.word &= front.word - 1;
+            uintptr_t const address = front.ring[(front.newest - 1) % ring_size];
+            if (!primary_.knows(address)) return 0;
+            --front.newest;
+            return hand_out(front, primary_, address);
         }
-        ++front.allocations;
-        view_of(address)->live(address) |= PageView::live_bit(address);
-        return address;
+        if (front.word == 0) return 0;
+        uintptr_t const address = front.word_base + slot_offset(size_class, lowest_bit(front.word));
+        if (!primary_.knows(address)) return 0;
+        front.word &= front.word - 1;
+        return hand_out(front, primary_, address);
     }
 
-    // Keeps a slot whose live bit was just cleared.
-    void put_slot(unsigned size_class, uintptr_t address) {
+    // Keeps the slot of a live block, if the front's ring has room; false if not, and then nothing has changed.
+    bool put_front_slot(unsigned size_class, uintptr_t address, Word& live) {
         Front& front = fronts_[size_class];
-        if (front.ring_count() == ring_capacity(size_class)) spill(size_class);
+        if (front.ring_count() >= ring_capacity(size_class)) return false;
+        live &= ~PageView::live_bit(address);
         front.ring[front.newest++ % ring_size] = address;
         ++front.frees;
+        return true;
     }
+
+    // Both, in every case. 0: neither slot nor page at hand.
+    uintptr_t take_slot(unsigned size_class);
+    void put_slot(unsigned size_class, uintptr_t address);
 
     // As take_slot, from a class that has a free slot already: 0 when that needs a page.
     uintptr_t take_slot_at_hand(unsigned size_class);
@@ -94,6 +101,12 @@ public:
 
 protected:
     friend class Auditor;
+
+    static uintptr_t hand_out(Front& front, PageView const& view, uintptr_t address) {
+        ++front.allocations;
+        view.live(address) |= PageView::live_bit(address);
+        return address;
+    }
 
     // Puts the next word of slots into the front, from a slab with room or from a new one.
     bool refill(unsigned size_class);
