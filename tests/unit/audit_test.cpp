@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: MIT
+//
+// The audit notices: each invariant is broken by hand, in a heap in use, and must be named. Then bits flip at random anywhere
+// in the page map: the audit may find nothing wrong in bits that do not count, but must not crash.
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <functional>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "heap_core.hpp"
+
+#include "test_memory.hpp"
+
+namespace slabheap {
+namespace {
+
+using test::address_of;
+using test::TestMemory;
+
+// A heap with slabs of every class, some of them full, large blocks, a reserved range, freed blocks of each kind.
+class AuditTest : public ::testing::Test {
+protected:
+    AuditTest() : memory_(test::pages(512)) {
+        EXPECT_EQ(SLAB_OK, heap_.init(address_of(memory_.start()), memory_.size()));
+        for (unsigned c = 0; c < class_count; ++c) {
+            for (unsigned i = 0; i < 3 * class_slots(c); ++i) blocks_[c].push_back(heap_.allocate(class_size(c), 1));
+            for (unsigned i = 0; i < class_slots(c) + 1; ++i) free(blocks_[c][2 * i]);
+        }
+        large_ = address_of(heap_.allocate(5 * page_size, page_size));
+        free(heap_.allocate(3 * page_size, page_size));
+        reserved_ = address_of(memory_.page(400));
+        EXPECT_EQ(SLAB_OK, heap_.reserve(reserved_, 10 * page_size));
+        EXPECT_EQ("", audit());
+    }
+
+    void free(void* block) { heap_.deallocate(block, CallSite{"slab_free", nullptr}); }
+
+    // The invariant that does not hold, or nothing.
+    std::string audit() {
+        slab_audit result;
+        int const status = heap_.audit(&result);
+        EXPECT_EQ(status, heap_.audit(nullptr));
+        EXPECT_EQ(result.invariant == nullptr ? SLAB_OK : SLAB_ERR_CORRUPT, status);
+        return result.invariant == nullptr ? "" : result.invariant;
+    }
+
+    // Breaks something, expects the sentence, and mends it.
+    template <class T>
+    void expect_when(T& place, T broken, const char* sentence) {
+        T const sound = place;
+        ASSERT_NE(sound, broken);
+        place = broken;
+        EXPECT_EQ(sentence, audit());
+        place = sound;
+        EXPECT_EQ("", audit());
+    }
+
+    Region& region() { return heap_.region(0); }
+    static Word page_of(uintptr_t address) { return address >> page_shift; }
+    uintptr_t live_block(unsigned c) { return address_of(blocks_[c][2 * class_slots(c) + 3]); }
+    Word free_page() { return region().find(3); }
+
+    TestMemory memory_;
+    HeapCore heap_{};
+    std::vector<void*> blocks_[class_count];
+    uintptr_t large_ = 0;
+    uintptr_t reserved_ = 0;
+};
+
+TEST_F(AuditTest, TheHeader) {
+    const char* const sentence = "a region's header describes the region";
+    expect_when(region().first_page, region().first_page + 1, sentence);
+    expect_when(region().end_page, region().end_page - 1, sentence);
+    expect_when(region().root, region().root + 1, sentence);
+    expect_when(region().bias[0], region().bias[0] + sizeof(Word), sentence);
+    expect_when(region().map_pages, region().map_pages + 1, sentence);
+}
+
+TEST_F(AuditTest, ALiveBitThatIsMissingOrTooMany) {
+    uintptr_t const block = live_block(2);
+    Word& live = region().live(page_of(block))[block % page_size / granule / word_bits];
+    expect_when(live, live & ~PageView::live_bit(block), "a class's live blocks are counted exactly");
+    expect_when(live, live | PageView::live_bit(block + granule), "a slab's blocks start at its slots");
+}
+
+TEST_F(AuditTest, APoolThatHasALiveBlock) {
+    uintptr_t const block = address_of(blocks_[1][1]);  // its neighbours were freed first, and are in the pool
+    Word& slots = region().slots(page_of(block))[0];
+    unsigned const slot = slot_at(1, block % page_size);
+    expect_when(slots, slots | bit(slot), "a live block is not in a pool");
+}
+
+TEST_F(AuditTest, APoolThatHasSlotsWhichTheSlabHasNot) {
+    uintptr_t const block = live_block(4);
+    Word& slots = region().slots(page_of(block))[0];
+    expect_when(slots, slots | bit(word_bits - 1), "a slab's pool has only the slab's slots");
+}
+
+TEST_F(AuditTest, APoolThatLostASlot) {
+    for (void* block : blocks_[0]) {
+        Word& slots = region().slots(page_of(address_of(block)))[0];
+        if (popcount(slots) < 2) continue;
+        expect_when(slots, slots & (slots - 1), "each slot is live, in its pool, in the ring or in the front's word");
+        return;
+    }
+    FAIL() << "no pool has two slots";
+}
+
+TEST_F(AuditTest, RoomThatIsNotThere) {
+    uintptr_t const block = live_block(3);
+    Word const page = page_of(block);
+    bool const has_room = region().room(3).test(page);
+    if (has_room) region().room(3).clear(page);
+    if (!has_room) region().room(3).set(page);
+    EXPECT_EQ("a slab has room exactly when its pool is not empty", audit());
+}
+
+TEST_F(AuditTest, RoomInASlabOfAnotherClass) {
+    region().room(5).set(page_of(live_block(3)));
+    EXPECT_EQ("only a class's slabs have its room", audit());
+}
+
+TEST_F(AuditTest, TheTagOfAHead) {
+    const char* const sentence = "a head is tagged as a slab, a large block or a reserved range";
+    expect_when(region().tag(page_of(large_)), tag::none, sentence);
+    expect_when(region().tag(page_of(large_)), tag::freed_large, sentence);
+    expect_when(region().tag(page_of(reserved_)), tag::large, "a large block is live at its start, a reserved range is not");
+}
+
+TEST_F(AuditTest, TheLengthOfARun) {
+    Word& pages = region().slots(page_of(large_))[0];
+    const char* const ends = "a run has pages, and ends in its region";
+    expect_when(pages, Word{0}, ends);
+    expect_when(pages, all_ones, ends);
+    expect_when(pages, region().end_page - page_of(large_) + 1, ends);
+    expect_when(pages, Word{4}, "a page is free or belongs to a head");
+}
+
+TEST_F(AuditTest, AHeadThatIsNoneAndAHeadThatIsMissing) {
+    Word const page = free_page();
+    region().open(0, page >> word_shift);
+    region().heads().set(page);
+    EXPECT_EQ("a head starts a slab or a run", audit());
+    region().heads().clear(page);
+    region().heads().clear(page_of(large_));
+    EXPECT_EQ("a page is free or belongs to a head", audit());
+}
+
+TEST_F(AuditTest, APageThatIsFreeAndInUse) {
+    region().give({page_of(large_) + 2, page_of(large_) + 3});
+    EXPECT_EQ("the pages of a run are not free", audit());
+}
+
+TEST_F(AuditTest, AFreePageThatIsLost) {
+    region().take({free_page(), free_page() + 1});
+    EXPECT_EQ("a page is free or belongs to a head", audit());
+}
+
+TEST_F(AuditTest, APageOfTheMapThatIsFree) {
+    region().give({region().first_page, region().first_page + 1});
+    EXPECT_EQ("only usable pages are free", audit());
+}
+
+TEST_F(AuditTest, TheNodes) {
+    Word const child = page_of(large_) >> word_shift, node = child >> word_shift;
+    Word const child_bit = bit(static_cast<unsigned>(child % word_bits));
+    Word& heads = region().word(1, node, column::heads);
+    expect_when(heads, heads & ~child_bit, "a parent's bit is set exactly when its child's word is not zero");
+    Word& known = region().word(1, node, column::known);
+    expect_when(known, known & ~child_bit, "a region's header describes the region");
+    Word& units = region().word(1, node, column::free_units);
+    expect_when(region().word(0, child, column::free_units), all_ones, "a full word of free units is merged");
+    expect_when(units, units | child_bit, "a free page is told by one bit");
+}
+
+TEST_F(AuditTest, TheOrders) {
+    for (unsigned order = 0; order < word_shift; ++order) {
+        BitTree const tree = region().order_tree(order);
+        if (tree.empty()) continue;
+        Word const node = tree.first();
+        region().order_tree(order).clear(node);
+        EXPECT_EQ("a word of free units is entered under its largest block's order", audit());
+        region().order_tree(order).set(node);
+        EXPECT_EQ("", audit());
+    }
+}
+
+TEST_F(AuditTest, SlotsThatWereHandedOut) {
+    uintptr_t const block = live_block(2);
+    uint8_t& handed = region().handed(page_of(block))[0];
+    expect_when(handed, uint8_t{0}, "a live block was handed out");
+    expect_when(handed, uint8_t{65}, "no more slots were handed out than a slab has");
+}
+
+TEST_F(AuditTest, RandomBitFlipsAreSurvivedAndMostlyNoticed) {
+    std::mt19937_64 random(11);
+    size_t const map_bytes = region().map_pages << page_shift;
+    std::vector<unsigned char> sound(map_bytes);
+    unsigned char* const map = reinterpret_cast<unsigned char*>(memory_.start());
+    std::memcpy(sound.data(), map, map_bytes);
+    // Bits that count: the header, and the bytes of pages in use. Garbage that was never opened says nothing.
+    size_t noticed_in_header = 0, flips = 4000;
+    for (size_t flip = 0; flip < flips; ++flip) {
+        bool const in_header = flip % 2 == 0;
+        size_t const byte = static_cast<size_t>(random()) % (in_header ? sizeof(Nodes) : map_bytes);
+        map[byte] = static_cast<unsigned char>(map[byte] ^ (1u << random() % 8));
+        slab_audit result;
+        bool const noticed = heap_.audit(&result) == SLAB_ERR_CORRUPT;
+        if (in_header && noticed) ++noticed_in_header;
+        std::memcpy(map, sound.data(), map_bytes);
+    }
+    EXPECT_GE(noticed_in_header * 10, flips / 2 * 3) << "levels that the region does not have say nothing";
+    EXPECT_EQ("", audit());
+}
+
+TEST(Audit, SaysThatAHeapIsNotInitialised) {
+    HeapCore heap{};
+    slab_audit result{"not touched", nullptr};
+    EXPECT_EQ(SLAB_ERR_NOT_INITIALISED, heap.audit(&result));
+    EXPECT_EQ(nullptr, result.invariant);
+}
+
+}  // namespace
+}  // namespace slabheap

@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: MIT
+//
+// The buddy allocator against one flag a page, for regions low, odd, straddling nodes, and at the top of the address space.
+#include "buddy.hpp"
+
+#include <gtest/gtest.h>
+
+#include <random>
+#include <vector>
+
+#include "map_memory.hpp"
+
+namespace slabheap {
+namespace {
+
+using test::end_of_pages;
+using test::Mapped;
+
+// One flag a page, and what follows from them.
+class Model {
+public:
+    Model(Word first, Word end) : first_(first), free_(end - first) {}
+
+    void mark(PageRange pages, bool free) {
+        for (Word page = pages.first; page < pages.end; ++page) free_[page - first_] = free;
+    }
+    bool is_free(Word page) const { return free_[page - first_]; }
+    bool is_free(PageRange pages) const {
+        for (Word page = pages.first; page < pages.end; ++page) {
+            if (!is_free(page)) return false;
+        }
+        return true;
+    }
+    Word end() const { return first_ + free_.size(); }
+    Word free_pages() const {
+        Word sum = 0;
+        for (bool free : free_) sum += free;
+        return sum;
+    }
+    // Pages of the largest free block that is aligned to its size.
+    Word largest_block() const {
+        for (Word size = Word{1} << 24; size != 0; size /= 2) {
+            for (Word page = (first_ + size - 1) / size * size; page + size <= end(); page += size) {
+                if (is_free({page, page + size})) return size;
+            }
+        }
+        return 0;
+    }
+    Word lowest_run(Word count, Word align) const {
+        for (Word page = (first_ + align - 1) / align * align; page + count <= end(); page += align) {
+            if (is_free({page, page + count})) return page;
+        }
+        return Buddy::none;
+    }
+
+private:
+    Word first_;
+    std::vector<bool> free_;
+};
+
+class BuddyOverPages : public ::testing::TestWithParam<PageRange> {
+protected:
+    PageRange range() const { return GetParam(); }
+
+    // What the buddy says of every page, and of the largest block, is what the model says.
+    void expect_same(Mapped<Buddy>& buddy, Model const& model) {
+        ASSERT_EQ(model.free_pages(), buddy->free_pages());
+        ASSERT_EQ(model.largest_block(), buddy->largest_block());
+        for (Word page = range().first; page < range().end;) {
+            Buddy::Extent const piece = buddy->extent(page);
+            ASSERT_GT(piece.end, page);
+            ASSERT_LE(piece.end, range().end);
+            for (; page < piece.end; ++page) ASSERT_EQ(model.is_free(page), piece.free) << "page " << page;
+        }
+    }
+};
+
+TEST_P(BuddyOverPages, StartsWithNothingFree) {
+    Mapped<Buddy> buddy(range().first, range().end);
+    expect_same(buddy, Model(range().first, range().end));
+    EXPECT_EQ(Buddy::none, buddy->find(0));
+}
+
+TEST_P(BuddyOverPages, AgreesWithOneFlagAPage) {
+    Mapped<Buddy> buddy(range().first, range().end);
+    Model model(range().first, range().end);
+    buddy->give(range());
+    model.mark(range(), true);
+    expect_same(buddy, model);
+
+    std::mt19937_64 random(3);
+    std::vector<PageRange> taken;
+    Word const count = range().count();
+    int const rounds = count > 10000 ? 150 : 1500;
+    for (int round = 0; round < rounds; ++round) {
+        if (random() % 20 < (round / 100 % 2 == 0 ? 12u : 8u) || taken.empty()) {
+            Word const pages = 1 + static_cast<Word>(random()) % (random() % 4 == 0 ? count / 2 + 1 : count / 20 + 2);
+            unsigned const order = order_of(pages);
+            Word const page = buddy->find(order);
+            if (model.largest_block() < (Word{1} << order)) {
+                ASSERT_EQ(Buddy::none, page);
+                continue;
+            }
+            ASSERT_NE(Buddy::none, page);
+            ASSERT_EQ(0u, page & ((Word{1} << order) - 1));
+            ASSERT_TRUE(model.is_free({page, page + (Word{1} << order)}));
+            buddy->take({page, page + pages});
+            model.mark({page, page + pages}, false);
+            taken.push_back({page, page + pages});
+        } else {
+            std::swap(taken[random() % taken.size()], taken.back());
+            PageRange back = taken.back();
+            taken.pop_back();
+            if (back.count() > 1 && random() % 3 == 0) {  // in two parts
+                Word const middle = back.first + 1 + static_cast<Word>(random()) % (back.count() - 1);
+                taken.push_back({middle, back.end});
+                back.end = middle;
+            }
+            buddy->give(back);
+            model.mark(back, true);
+        }
+        if (round % 10 == 0 || count < 1000) expect_same(buddy, model);
+    }
+    for (PageRange const& back : taken) buddy->give(back);
+    model.mark(range(), true);
+    expect_same(buddy, model);
+    EXPECT_TRUE(buddy.end_is_intact());
+}
+
+TEST_P(BuddyOverPages, TakesAnyRangeOutOfTheMiddleAndMergesItBack) {
+    Mapped<Buddy> buddy(range().first, range().end);
+    Model model(range().first, range().end);
+    buddy->give(range());
+    model.mark(range(), true);
+    std::mt19937_64 random(5);
+    for (int round = 0; round < 60; ++round) {
+        Word const first = range().first + static_cast<Word>(random()) % range().count();
+        Word const end = first + 1 + static_cast<Word>(random()) % (range().end - first);
+        ASSERT_TRUE(buddy->is_free({first, end}));
+        buddy->take({first, end});
+        model.mark({first, end}, false);
+        ASSERT_FALSE(buddy->is_free({first, first + 1}));
+        ASSERT_FALSE(buddy->is_free({end - 1, end}));
+        expect_same(buddy, model);
+        buddy->give({first, end});
+        model.mark({first, end}, true);
+        expect_same(buddy, model);
+    }
+}
+
+TEST_P(BuddyOverPages, SearchFindsTheLowestRunWhereverBlockBordersLie) {
+    Mapped<Buddy> buddy(range().first, range().end);
+    Model model(range().first, range().end);
+    buddy->give(range());
+    model.mark(range(), true);
+    std::mt19937_64 random(9);
+    for (int hole = 0; hole < 12; ++hole) {
+        Word const page = range().first + static_cast<Word>(random()) % range().count();
+        if (!model.is_free(page)) continue;
+        buddy->take({page, page + 1});
+        model.mark({page, page + 1}, false);
+    }
+    for (int probe = 0; probe < 60; ++probe) {
+        Word const count = 1 + static_cast<Word>(random()) % range().count();
+        Word const align = Word{1} << random() % 6;
+        ASSERT_EQ(model.lowest_run(count, align), buddy->search(count, align)) << count << " aligned " << align;
+    }
+}
+
+INSTANTIATE_TEST_SUITE_P(Ranges, BuddyOverPages,
+                         ::testing::Values(PageRange{1, 9}, PageRange{7, 8}, PageRange{64, 128}, PageRange{60, 70},
+                                           PageRange{63, 193}, PageRange{1, 1000}, PageRange{4096, 8192},
+                                           PageRange{4095, 8193}, PageRange{4000, 4200}, PageRange{262100, 262200},
+                                           PageRange{5, 20005}, PageRange{end_of_pages - 8, end_of_pages},
+                                           PageRange{end_of_pages - 5000, end_of_pages}));
+
+TEST(Buddy, FreeingBothHalvesRestoresTheWhole) {
+    Mapped<Buddy> buddy(64, 128);
+    buddy->give({64, 128});
+    EXPECT_EQ(64u, buddy->largest_block());
+    buddy->take({64, 96});
+    buddy->take({96, 128});
+    EXPECT_EQ(0u, buddy->largest_block());
+    buddy->give({64, 96});
+    EXPECT_EQ(32u, buddy->largest_block());
+    buddy->give({96, 128});
+    EXPECT_EQ(64u, buddy->largest_block());
+}
+
+TEST(Buddy, NeighboursThatAreNoBuddiesDoNotMerge) {
+    Mapped<Buddy> buddy(1, 9);
+    buddy->give({2, 6});
+    EXPECT_EQ(2u, buddy->largest_block());
+    EXPECT_EQ(Buddy::none, buddy->find(2));
+    EXPECT_EQ(2u, buddy->search(4, 1));
+}
+
+TEST(Buddy, TheSmallestBlockThatWillDoIsUsed) {
+    Mapped<Buddy> buddy(1, 4096);
+    buddy->give({1024, 2048});
+    buddy->give({17, 18});
+    buddy->give({256, 320});
+    EXPECT_EQ(17u, buddy->find(0));
+    EXPECT_EQ(256u, buddy->find(1));
+    EXPECT_EQ(256u, buddy->find(6));
+    EXPECT_EQ(1024u, buddy->find(7));
+    EXPECT_EQ(Buddy::none, buddy->find(11));
+}
+
+// Every way to have taken pages of a small region, from every such state every range: the region is small enough.
+TEST(Buddy, EveryStateOfNinePagesAgreesWithOneFlagAPage) {
+    constexpr Word first = 60, count = 9;  // over the border of a node
+    for (unsigned state = 0; state < 1u << count; ++state) {
+        Mapped<Buddy> buddy(first, first + count);
+        Model model(first, first + count);
+        for (Word i = 0; i < count; ++i) {
+            if ((state >> i & 1) == 0) continue;
+            buddy->give({first + i, first + i + 1});
+            model.mark({first + i, first + i + 1}, true);
+        }
+        ASSERT_EQ(model.free_pages(), buddy->free_pages());
+        ASSERT_EQ(model.largest_block(), buddy->largest_block());
+        for (Word low = first; low < first + count; ++low) {
+            for (Word high = low + 1; high <= first + count; ++high) {
+                ASSERT_EQ(model.is_free({low, high}), buddy->is_free({low, high}));
+                if (!model.is_free({low, high})) continue;
+                buddy->take({low, high});
+                model.mark({low, high}, false);
+                ASSERT_EQ(model.largest_block(), buddy->largest_block());
+                buddy->give({low, high});
+                model.mark({low, high}, true);
+                ASSERT_EQ(model.largest_block(), buddy->largest_block());
+            }
+        }
+        for (Word size = 1; size <= count; ++size) ASSERT_EQ(model.lowest_run(size, 1), buddy->search(size, 1));
+    }
+}
+
+}  // namespace
+}  // namespace slabheap

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: MIT
+//
+// The page allocator: regions in their order, single pages, runs, and reserved ranges.
+#include "page_allocator.hpp"
+
+#include <gtest/gtest.h>
+
+#include "test_memory.hpp"
+
+namespace slabheap {
+namespace {
+
+using test::address_of;
+using test::TestMemory;
+
+class PageAllocatorTest : public ::testing::Test {
+protected:
+    int add(TestMemory& memory, size_t first, size_t count) {
+        return pages_.add_region(address_of(memory.page(first)), test::pages(count));
+    }
+    static Word page_of(TestMemory& memory, size_t index) { return address_of(memory.page(index)) >> page_shift; }
+
+    PageAllocator pages_{};
+};
+
+TEST_F(PageAllocatorTest, KeepsRegionsSortedWhateverTheirOrder) {
+    TestMemory memory(test::pages(80));
+    for (size_t first : {40u, 0u, 60u, 20u}) ASSERT_EQ(SLAB_OK, add(memory, first, 20));
+    ASSERT_EQ(4u, pages_.region_count());
+    for (unsigned i = 0; i < 4; ++i) EXPECT_EQ(page_of(memory, 20 * i), pages_.region(i).first_page);
+    for (size_t page = 0; page < 80; ++page) {
+        EXPECT_EQ(&pages_.region(static_cast<unsigned>(page / 20)), pages_.region_of(address_of(memory.page(page))));
+    }
+    EXPECT_EQ(nullptr, pages_.region_of(address_of(memory.start()) - 1));
+    EXPECT_EQ(nullptr, pages_.region_of(address_of(memory.end())));
+    EXPECT_EQ(4 * 19u, pages_.total_pages());
+    EXPECT_EQ(4u, pages_.map_pages());
+}
+
+TEST_F(PageAllocatorTest, RefusesWhatOverlapsAnyRegion) {
+    TestMemory memory(test::pages(80));
+    ASSERT_EQ(SLAB_OK, add(memory, 20, 20));
+    EXPECT_EQ(SLAB_ERR_OVERLAP, add(memory, 20, 20));
+    EXPECT_EQ(SLAB_ERR_OVERLAP, add(memory, 0, 21));
+    EXPECT_EQ(SLAB_ERR_OVERLAP, add(memory, 39, 10));
+    EXPECT_EQ(SLAB_ERR_OVERLAP, add(memory, 10, 60));
+    EXPECT_EQ(SLAB_ERR_OVERLAP, add(memory, 25, 5));
+    EXPECT_EQ(SLAB_OK, add(memory, 40, 10));
+    EXPECT_EQ(SLAB_OK, add(memory, 10, 10));
+    EXPECT_EQ(3u, pages_.region_count());
+}
+
+TEST_F(PageAllocatorTest, RefusesRangesThatWrapBeforeTouchingThem) {
+    uintptr_t const top = all_ones - page_size + 1;  // the last page that there is
+    EXPECT_EQ(SLAB_ERR_RANGE, pages_.add_region(0, 16 * page_size));
+    EXPECT_EQ(SLAB_ERR_RANGE, pages_.add_region(top, 16 * page_size));
+    EXPECT_EQ(SLAB_ERR_RANGE, pages_.add_region(2 * page_size, all_ones & ~(page_size - 1)));
+    EXPECT_EQ(SLAB_ERR_TOO_SMALL, pages_.add_region(top, page_size));
+    EXPECT_EQ(SLAB_ERR_TOO_SMALL, pages_.add_region(page_size, 0));
+    EXPECT_EQ(SLAB_ERR_ALIGN, pages_.add_region(page_size + 1, 16 * page_size));
+    EXPECT_EQ(SLAB_ERR_ALIGN, pages_.add_region(page_size, page_size + 1));
+    EXPECT_FALSE(pages_.initialised());
+}
+
+TEST_F(PageAllocatorTest, HandsOutEveryPageOfEveryRegionOnce) {
+    TestMemory memory(test::pages(300));
+    ASSERT_EQ(SLAB_OK, add(memory, 0, 100));
+    ASSERT_EQ(SLAB_OK, add(memory, 100, 100));
+    ASSERT_EQ(SLAB_OK, add(memory, 210, 90));
+    Word const total = pages_.total_pages();
+    EXPECT_EQ(total, pages_.free_pages());
+    for (Word i = 0; i < total; ++i) {
+        PageAllocator::Found const found = pages_.take_page();
+        ASSERT_NE(nullptr, found.region);
+        ASSERT_TRUE(found.region->is_usable(found.page));
+        ASSERT_FALSE(found.region->is_free({found.page, found.page + 1}));
+    }
+    EXPECT_EQ(nullptr, pages_.take_page().region);
+    EXPECT_EQ(0u, pages_.free_pages());
+    EXPECT_EQ(0u, pages_.largest_block());
+}
+
+TEST_F(PageAllocatorTest, ARunTakesItsPagesAndNotAPowerOfTwo) {
+    TestMemory memory(test::pages(64));
+    ASSERT_EQ(SLAB_OK, add(memory, 0, 64));
+    Word const before = pages_.free_pages();
+    PageAllocator::Found const run = pages_.allocate_run(5, 1);
+    ASSERT_NE(nullptr, run.region);
+    EXPECT_EQ(before - 5, pages_.free_pages());
+    EXPECT_EQ(5u, pages_.run_pages_in_use());
+    EXPECT_EQ(tag::large, run.region->tag(run.page));
+    EXPECT_EQ(5u, run.region->run_pages(run.page));
+    for (Word page = run.page; page < run.page + 5; ++page) EXPECT_EQ(run.page, run.region->head_of(page));
+    EXPECT_EQ(Region::none, run.region->head_of(run.page + 5));
+    pages_.free_run(*run.region, run.page);
+    EXPECT_EQ(before, pages_.free_pages());
+    EXPECT_EQ(tag::freed_large, run.region->tag(run.page));
+    EXPECT_EQ(Region::none, run.region->head_of(run.page));
+}
+
+TEST_F(PageAllocatorTest, ARunIsFoundAcrossBlockBordersWhenNoBlockHoldsIt) {
+    TestMemory memory(test::pages(8));
+    ASSERT_EQ(SLAB_OK, add(memory, 0, 8));  // 7 pages behind the map: blocks of 1, 2 and 4
+    PageAllocator::Found const run = pages_.allocate_run(7, 1);
+    ASSERT_NE(nullptr, run.region);
+    EXPECT_EQ(page_of(memory, 1), run.page);
+    EXPECT_EQ(0u, pages_.free_pages());
+}
+
+TEST_F(PageAllocatorTest, RunsAreAligned) {
+    TestMemory memory(test::pages(600), test::pages(3));
+    ASSERT_EQ(SLAB_OK, add(memory, 0, 600));
+    for (Word align = 1; align <= 64; align *= 2) {
+        PageAllocator::Found const run = pages_.allocate_run(3, align);
+        ASSERT_NE(nullptr, run.region);
+        EXPECT_EQ(0u, run.page % align);
+    }
+}
+
+TEST_F(PageAllocatorTest, RunsNeverReachAcrossRegionsThatTouch) {
+    TestMemory memory(test::pages(40));
+    ASSERT_EQ(SLAB_OK, add(memory, 0, 20));
+    ASSERT_EQ(SLAB_OK, add(memory, 20, 20));
+    EXPECT_EQ(nullptr, pages_.allocate_run(20, 1).region);
+    EXPECT_NE(nullptr, pages_.allocate_run(19, 1).region);
+    EXPECT_NE(nullptr, pages_.allocate_run(19, 1).region);
+}
+
+TEST_F(PageAllocatorTest, RunsGrowOnlyIntoFreePagesAndShrinkFromTheirEnd) {
+    TestMemory memory(test::pages(64));
+    ASSERT_EQ(SLAB_OK, add(memory, 0, 64));
+    PageAllocator::Found const first = pages_.allocate_run(4, 4), second = pages_.allocate_run(4, 4);
+    ASSERT_EQ(first.page + 4, second.page);
+    EXPECT_FALSE(pages_.grow_run(*first.region, first.page, 5));
+    EXPECT_TRUE(pages_.grow_run(*second.region, second.page, 9));
+    EXPECT_EQ(13u, pages_.run_pages_in_use());
+    pages_.free_run(*second.region, second.page);
+    EXPECT_TRUE(pages_.grow_run(*first.region, first.page, 12));
+    pages_.shrink_run(*first.region, first.page, 2);
+    EXPECT_EQ(2u, first.region->run_pages(first.page));
+    EXPECT_TRUE(first.region->is_free({first.page + 2, first.page + 12}));
+    EXPECT_FALSE(pages_.grow_run(*first.region, first.page, 1000));
+    EXPECT_EQ(2u, pages_.run_pages_in_use());
+}
+
+TEST_F(PageAllocatorTest, ReservedRangesLeaveTheTotalAndComeBackInParts) {
+    TestMemory memory(test::pages(300));
+    ASSERT_EQ(SLAB_OK, add(memory, 0, 300));
+    Word const total = pages_.total_pages(), base = page_of(memory, 0);
+    PageRange const whole{base + 50, base + 250};
+    EXPECT_EQ(SLAB_OK, pages_.reserve(whole));
+    EXPECT_EQ(total - 200, pages_.total_pages());
+    EXPECT_EQ(SLAB_ERR_IN_USE, pages_.reserve({base + 249, base + 251}));
+    EXPECT_EQ(SLAB_ERR_RANGE, pages_.release({base + 249, base + 251}));
+    EXPECT_EQ(SLAB_OK, pages_.release({base + 100, base + 150}));
+    EXPECT_EQ(SLAB_ERR_RANGE, pages_.release({base + 99, base + 101}));
+    EXPECT_EQ(total - 150, pages_.total_pages());
+    EXPECT_EQ(SLAB_OK, pages_.reserve({base + 100, base + 150}));
+    EXPECT_EQ(SLAB_OK, pages_.release({base + 60, base + 240}));  // over three ranges that touch
+    EXPECT_EQ(SLAB_OK, pages_.release({base + 50, base + 60}));
+    EXPECT_EQ(SLAB_OK, pages_.release({base + 240, base + 250}));
+    EXPECT_EQ(total, pages_.total_pages());
+    EXPECT_EQ(total, pages_.free_pages());
+}
+
+TEST_F(PageAllocatorTest, ReservingRefusesMapsAndWhatIsNotInOneRegion) {
+    TestMemory memory(test::pages(40));
+    ASSERT_EQ(SLAB_OK, add(memory, 0, 20));
+    ASSERT_EQ(SLAB_OK, add(memory, 20, 20));
+    Word const base = page_of(memory, 0);
+    EXPECT_EQ(SLAB_ERR_IN_USE, pages_.reserve({base, base + 2}));
+    EXPECT_EQ(SLAB_ERR_RANGE, pages_.reserve({base + 10, base + 30}));
+    EXPECT_EQ(SLAB_ERR_RANGE, pages_.reserve({base + 40, base + 41}));
+    EXPECT_EQ(SLAB_OK, pages_.reserve({base + 19, base + 20}));
+}
+
+TEST_F(PageAllocatorTest, TheLargestRegionsViewIsThePrimaryOne) {
+    TestMemory memory(test::pages(200));
+    ASSERT_EQ(SLAB_OK, add(memory, 0, 20));
+    PageAllocator::Found const page = pages_.take_page();
+    ASSERT_EQ(SLAB_OK, add(memory, 100, 100));
+    EXPECT_EQ(&page.region->view(), pages_.view_of(page.page << page_shift));
+    PageAllocator::Found const run = pages_.allocate_run(90, 1);
+    EXPECT_EQ(&pages_.region(1), run.region);
+    EXPECT_NE(&run.region->view(), pages_.view_of(run.page << page_shift));  // the copy, not the original
+    EXPECT_EQ(*pages_.view_of(run.page << page_shift), run.region->view());
+}
+
+}  // namespace
+}  // namespace slabheap

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: MIT
+//
+// The page map: its size, its laziness, and its arithmetic at the edges of the address space.
+#include "page_map.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+
+#include "map_memory.hpp"
+
+namespace slabheap {
+namespace {
+
+using test::end_of_pages;
+using test::Mapped;
+
+TEST(PageMap, TakesAtMostTwoPercentFromOneMebibyteOn) {
+    for (Word pages = 256; pages <= Word{1} << 24; pages *= 2) {
+        for (Word first : {Word{1}, Word{63}, Word{4095}}) {
+            size_t const bytes = PageMap::bytes_needed(first, first + pages, 512);
+            EXPECT_LE((bytes + page_size - 1) / page_size * 50, pages) << pages << " pages from " << first;
+        }
+    }
+}
+
+TEST(PageMap, TheSmallestHeapsMapFitsIntoOnePageWhereverItLies) {
+    for (Word first = 1; first < 5000; ++first) {
+        ASSERT_LE(PageMap::bytes_needed(first, first + 8, 512), page_size);
+    }
+}
+
+TEST(PageMap, NothingIsKnownOfGarbageUntilItIsOpened) {
+    Mapped<PageMap> map(1000, 9000, 0xff);
+    for (Word page = 1000; page < 9000; ++page) ASSERT_FALSE(map->knows_page(page));
+    EXPECT_FALSE(map->view().knows(uintptr_t{1000} << page_shift));
+    EXPECT_FALSE(map->knows_page(999));
+    EXPECT_FALSE(map->knows_page(9000));
+}
+
+TEST(PageMap, OpeningASectionClearsItsTagsAndTreesAndNoOthers) {
+    Mapped<PageMap> map(1000, 9000, 0x3c);
+    Word const section = 5000 / word_bits;
+    map->open(0, section);
+    for (Word page = 1000; page < 9000; ++page) {
+        ASSERT_EQ(page / word_bits == section, map->knows_page(page));
+    }
+    for (Word page = section * word_bits; page < (section + 1) * word_bits; ++page) {
+        ASSERT_EQ(tag::none, map->tag(page));
+        ASSERT_FALSE(map->heads().test(page));
+    }
+    EXPECT_TRUE(map->heads().empty());
+    EXPECT_TRUE(map.end_is_intact(0x3c));
+}
+
+TEST(PageMap, SectionsOpenedInOrderAreKnownByOneComparison) {
+    Mapped<PageMap> map(1000, 9000);
+    for (Word section = 1000 / word_bits; section <= 8999 / word_bits; ++section) {
+        map->open(0, section);
+        Word const end = (section + 1) * word_bits < 9000 ? (section + 1) * word_bits : 9000;
+        ASSERT_EQ((end - 1000) << page_shift, map->view().known_bytes);
+    }
+    EXPECT_TRUE(map->view().knows((uintptr_t{9000} << page_shift) - 1));
+    EXPECT_FALSE(map->view().knows(uintptr_t{9000} << page_shift));
+    EXPECT_FALSE(map->view().knows((uintptr_t{1000} << page_shift) - 1));
+}
+
+TEST(PageMap, SectionsOpenedOutOfOrderAreCaughtUpWith) {
+    Mapped<PageMap> map(0x1000, 0x9000);
+    Word const first = 0x1000 / word_bits, last = 0x8fff / word_bits;
+    for (Word section = last; section > first; --section) map->open(0, section);
+    EXPECT_EQ(0u, map->view().known_bytes);
+    EXPECT_TRUE(map->knows_page(0x8fff));
+    map->open(0, first);
+    EXPECT_EQ(2 * word_bits << page_shift, map->view().known_bytes);
+}
+
+TEST(PageMap, OpeningTwiceKeepsWhatIsThere) {
+    Mapped<PageMap> map(64, 640);
+    map->open(0, 64 / word_bits);
+    map->tag(64) = tag::large;
+    map->heads().set(64);
+    map->open(0, 64 / word_bits);
+    EXPECT_EQ(tag::large, map->tag(64));
+    EXPECT_TRUE(map->heads().test(64));
+}
+
+TEST(PageMap, EachPageHasItsOwnBytes) {
+    Mapped<PageMap> map(100, 400);
+    for (Word section = map->first_node(0); section <= map->last_node(0); ++section) map->open(0, section);
+    for (Word page = 100; page < 400; ++page) {
+        unsigned char const mark = static_cast<unsigned char>(page);
+        map->tag(page) = mark;
+        std::memset(map->live(page), mark, live_words * sizeof(Word));
+        std::memset(map->slots(page), mark, slot_words * sizeof(Word));
+        std::memset(map->handed(page), mark, slot_words);
+    }
+    for (Word page = 100; page < 400; ++page) {
+        Word const mark = (all_ones / 255) * (page & 255);
+        ASSERT_EQ(page & 255, map->tag(page));
+        ASSERT_EQ(page & 255, map->handed(page)[slot_words - 1]);
+        for (unsigned w = 0; w < live_words; ++w) ASSERT_EQ(mark, map->live(page)[w]);
+        for (unsigned w = 0; w < slot_words; ++w) ASSERT_EQ(mark, map->slots(page)[w]);
+    }
+    EXPECT_TRUE(map.end_is_intact());
+}
+
+TEST(PageMap, ALiveBitStandsForSixteenBytes) {
+    Mapped<PageMap> map(100, 110);
+    PageView const& view = map->view();
+    uintptr_t const start = uintptr_t{100} << page_shift;
+    for (uintptr_t offset = 0; offset < 2 * page_size; offset += granule) {
+        uintptr_t const index = offset / granule;
+        EXPECT_EQ(map->live(100) + index / word_bits, &view.live(start + offset));
+        EXPECT_EQ(bit(index % word_bits), PageView::live_bit(start + offset));
+    }
+}
+
+TEST(PageMap, DescribesTheVeryTopOfTheAddressSpace) {
+    Mapped<PageMap> map(end_of_pages - 100, end_of_pages);
+    map->open(0, map->last_node(0));
+    EXPECT_TRUE(map->knows_page(end_of_pages - 1));
+    EXPECT_FALSE(map->knows_page(end_of_pages));
+    map->open(0, map->first_node(0));
+    EXPECT_EQ(size_t{100} << page_shift, map->view().known_bytes);
+    EXPECT_TRUE(map->view().knows(all_ones));
+    EXPECT_FALSE(map->view().knows(0));
+    EXPECT_TRUE(map.end_is_intact());
+}
+
+TEST(PageMap, TellsAHeaderThatDoesNotFit) {
+    Mapped<PageMap> map(100, 5000);
+    EXPECT_TRUE(map->has_geometry(100, 5000, sizeof(PageMap)));
+    EXPECT_FALSE(map->has_geometry(100, 5001, sizeof(PageMap)));
+    map->bias[1] += sizeof(Word);
+    EXPECT_FALSE(map->has_geometry(100, 5000, sizeof(PageMap)));
+}
+
+}  // namespace
+}  // namespace slabheap
