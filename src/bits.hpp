@@ -33,9 +33,9 @@ constexpr unsigned lowest_bit(Word word) {
 // Index of the highest set bit of a word that is not 0: the floor of its logarithm.
 constexpr unsigned highest_bit(Word word) {
     if constexpr (sizeof(Word) == sizeof(unsigned int)) {
-        return word_bits - 1 - static_cast<unsigned>(__builtin_clz(static_cast<unsigned int>(word)));
+        return static_cast<unsigned>(__builtin_clz(static_cast<unsigned int>(word))) ^ (word_bits - 1);
     } else {
-        return word_bits - 1 - static_cast<unsigned>(__builtin_clzl(word));
+        return static_cast<unsigned>(__builtin_clzl(word)) ^ (word_bits - 1);
     }
 }
 
@@ -60,10 +60,16 @@ constexpr unsigned popcount(Word word) {
     return static_cast<unsigned>((word * ones) >> (word_bits - 8));
 }
 
-// Bits whose index is a multiple of 2^order.
-constexpr Word aligned_indices(unsigned order) {
-    return order == word_shift ? Word{1} : all_ones / bits_below(1u << order);
-}
+// For each order, the bits whose index is a multiple of 2^order: a table, because a division would be needed.
+struct AlignedIndices {
+    Word of_order[word_shift + 1];
+    constexpr AlignedIndices() : of_order{} {
+        for (unsigned order = 0; order < word_shift; ++order) of_order[order] = all_ones / bits_below(1u << order);
+        of_order[word_shift] = 1;
+    }
+};
+inline constexpr AlignedIndices aligned_index_table;
+constexpr Word aligned_indices(unsigned order) { return aligned_index_table.of_order[order]; }
 
 // The starts of the aligned runs of 2^order ones: bit i is set when 2^order divides i and the 2^order bits from i on are
 // all ones. These are the buddy blocks of that order, merged or not, that a word of free units holds.

@@ -22,7 +22,9 @@ int slab_heap_init(void* start, size_t size) { return heap.init(address(start), 
 int slab_heap_add_memory(void* start, size_t size) { return heap.add_memory(address(start), size); }
 
 void* slab_alloc(size_t size, size_t align) { return heap.allocate(size, align); }
-void slab_free(void* ptr) { heap.deallocate(ptr, SITE("slab_free")); }
+void slab_free(void* ptr) {
+    if (!heap.deallocate_fast(ptr)) heap.deallocate_slow(ptr, SITE("slab_free"));
+}
 void slab_free_sized(void* ptr, size_t size, size_t align) {
     heap.deallocate_sized(ptr, size, align, SITE("slab_free_sized"));
 }

@@ -96,8 +96,13 @@ void body(Writer& out, slab_fault const& fault) {
             out.text("; likely another type or length than at the allocation");
             return;
         case SLAB_FAULT_NEVER_ALLOCATED:
-            out.text("never allocated: ").address(address).text(" is in the heap, but no block that it handed out ");
-            out.text("starts there; likely a computed or uninitialised pointer");
+            out.text("never allocated: ").address(address).text(" is in the heap, but no block was handed out there");
+            if (fault.block != nullptr) {
+                out.text("; it is ");
+                offset(out, fault);
+                out.text(", which is free");
+            }
+            out.text("; likely a computed or uninitialised pointer");
             return;
         case SLAB_FAULT_CORRUPT:
             out.text("page map corrupt at ").address(address);

@@ -27,7 +27,9 @@ void* Heap::allocate_zeroed(Layout layout) {
 void* Heap::reallocate(void* ptr, Layout layout) {
     return core(state_).reallocate(ptr, layout.size, layout.align, SITE("slab_realloc"));
 }
-void Heap::deallocate(void* ptr) { core(state_).deallocate(ptr, SITE("slab_free")); }
+void Heap::deallocate(void* ptr) {
+    if (!core(state_).deallocate_fast(ptr)) core(state_).deallocate_slow(ptr, SITE("slab_free"));
+}
 void Heap::deallocate(void* ptr, Layout layout) {
     core(state_).deallocate_sized(ptr, layout.size, layout.align, SITE("slab_free_sized"));
 }

@@ -10,6 +10,7 @@ int HeapCore::init(uintptr_t start, size_t size) {
     if (start % page_size != 0) return SLAB_ERR_ALIGN;
     if (size < SLAB_MIN_HEAP_SIZE) return SLAB_ERR_TOO_SMALL;
     if (size % SLAB_MIN_HEAP_SIZE != 0) return SLAB_ERR_NOT_MULTIPLE;
+    Slabs::set_up();
     return add_region(start, size);
 }
 
@@ -48,6 +49,7 @@ uintptr_t HeapCore::try_pages(Word count, Word align) {
 
 void* HeapCore::allocate_slow(size_t size, size_t align) {
     if (!is_power_of_two(align) || !initialised()) return fail();
+    size += size == 0;
     if (!fits_a_class(size, align)) return request_pages(pages_for(size), size, align);
     uintptr_t address = try_slot(size, align);
     if (address == 0 && oom_hook_ != nullptr && oom_hook_(size, align) != 0) address = try_slot(size, align);
@@ -58,6 +60,7 @@ void* HeapCore::allocate_slow(size_t size, size_t align) {
 
 // `size` and `align` are what the caller asked for, `count` the pages that it takes.
 void* HeapCore::request_pages(Word count, size_t size, size_t align) {
+    if (count > all_ones >> page_shift) return fail();  // more than the address space
     Word const page_align = align < page_size ? 1 : align >> page_shift;
     uintptr_t address = try_pages(count, page_align);
     if (address == 0 && oom_hook_ != nullptr && oom_hook_(size, align) != 0) address = try_pages(count, page_align);
@@ -68,8 +71,7 @@ void* HeapCore::request_pages(Word count, size_t size, size_t align) {
 
 void* HeapCore::allocate_pages(size_t count, size_t align) {
     count += count == 0;
-    bool const possible = is_power_of_two(align) && count <= all_ones >> page_shift && initialised();
-    return possible ? request_pages(count, count << page_shift, align) : fail();
+    return is_power_of_two(align) && initialised() ? request_pages(count, count << page_shift, align) : fail();
 }
 
 void* HeapCore::allocate_zeroed(size_t count, size_t size, size_t align) {
@@ -102,7 +104,8 @@ void HeapCore::deallocate_block(uintptr_t address, Block const& block) {
     }
 }
 
-void HeapCore::deallocate_slow(uintptr_t address, CallSite site) {
+void HeapCore::deallocate_slow(void* ptr, CallSite site) {
+    uintptr_t const address = reinterpret_cast<uintptr_t>(ptr);
     if (address == 0) return;
     Block const block = live_block(address);
     if (block.size == 0) return fault_not_live(site, address, 0, 0);

@@ -36,24 +36,25 @@ public:
 
     // The usual path is inline, and leaves for anything rare by a tail call: it needs no stack frame.
     [[gnu::always_inline]] void* allocate(size_t size, size_t align) {
-        size_t const asked = size + (size == 0);
-        bool const small = ((asked - 1) | (align - 1)) < page_size && (align & (align - 1)) == 0;
-        if (!small) [[unlikely]] return allocate_slow(asked, align);
-        uintptr_t const address = take_front_slot(class_of(asked, align));
-        if (address == 0) [[unlikely]] return allocate_slow(asked, align);
-        requested_ += asked;
+        // Size 0 is rare, and wraps to what is not small. So is an alignment of 0.
+        bool const small = ((size - 1) | (align - 1)) < page_size && (align & (align - 1)) == 0;
+        if (!small) [[unlikely]] return allocate_slow(size, align);
+        uintptr_t address;
+        if (!take_front_slot(class_of(size, align), address)) [[unlikely]] return allocate_slow(size, align);
+        requested_ += size;
         return reinterpret_cast<void*>(address);
     }
 
-    [[gnu::always_inline]] void deallocate(void* ptr, CallSite site) {
+    // Takes a block back if that is a usual case; false if not, and then nothing has changed: deallocate_slow does it.
+    [[gnu::always_inline]] bool deallocate_fast(void* ptr) {
         uintptr_t const address = reinterpret_cast<uintptr_t>(ptr);
-        if (!primary_.knows(address)) [[unlikely]] return deallocate_slow(address, site);
+        if (!primary_.knows(address)) [[unlikely]] return false;
         unsigned const size_class = primary_.tag(address);
+        if (size_class >= class_count || address % granule != 0) [[unlikely]] return false;
         Word& live = primary_.live(address);
-        bool const is_block = size_class < class_count && address % granule == 0 &&
-                              (live & PageView::live_bit(address)) != 0;
-        if (!is_block || !put_front_slot(size_class, address, live)) [[unlikely]] deallocate_slow(address, site);
+        return (live & PageView::live_bit(address)) != 0 && put_front_slot(size_class, address, live);
     }
+    void deallocate_slow(void* ptr, CallSite site);
 
     void deallocate_sized(void* ptr, size_t size, size_t align, CallSite site);
     void* allocate_zeroed(size_t count, size_t size, size_t align);
@@ -89,13 +90,12 @@ private:
     };
     Block live_block(uintptr_t address) const;
 
-    void* allocate_slow(size_t size, size_t align);  // size is not 0
+    void* allocate_slow(size_t size, size_t align);
     uintptr_t try_slot(size_t size, size_t align);
     uintptr_t try_pages(Word count, Word align);  // align in pages
     void* fail();
     void* request_pages(Word count, size_t size, size_t align);
 
-    void deallocate_slow(uintptr_t address, CallSite site);
     void deallocate_block(uintptr_t address, Block const& block);
     bool resize_in_place(uintptr_t address, Block const& block, size_t size, size_t align);
 

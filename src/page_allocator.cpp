@@ -27,7 +27,7 @@ int PageAllocator::add_region(uintptr_t start, size_t size) {
     if (region_count_ == SLAB_MAX_REGIONS) return SLAB_ERR_TOO_MANY_REGIONS;
 
     Region* const added = reinterpret_cast<Region*>(start);
-    added->set_up(pages.first, pages.end);
+    added->set_up(pages, map_pages);
     for (unsigned i = region_count_; i > place; --i) regions_[i] = regions_[i - 1];
     regions_[place] = {pages.first, pages.end, added};
     ++region_count_;

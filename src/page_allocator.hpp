@@ -24,7 +24,7 @@ struct Region : Buddy {
 
     // Pages that the map of the pages first ... end - 1 takes at their start.
     static Word map_pages_needed(Word first, Word end);
-    void set_up(Word first, Word end);
+    void set_up(PageRange pages, Word map_page_count);
 
     Word first_usable() const { return first_page + map_pages; }
     bool is_usable(Word page) const { return page >= first_usable() && page < end_page; }

@@ -121,7 +121,8 @@ void PageMap::open_next() {
 }
 
 void PageMap::clear_node(unsigned level, Word node) {
-    for (unsigned column = 0; column < node_words(level); ++column) word(level, node, column) = 0;
+    Word* const words = &word(level, node, 0);
+    for (unsigned i = 0; i < node_words(level); ++i) words[i] = 0;
     if (level != 0) return;
     Word* const tags = reinterpret_cast<Word*>(view_.tag_bias + node * section_pages);
     for (unsigned i = 0; i < section_pages / sizeof(Word); ++i) tags[i] = all_ones;  // tag::none

@@ -31,7 +31,12 @@ void* HeapCore::reallocate(void* ptr, size_t size, size_t align, CallSite site) 
     if (!is_power_of_two(align)) return fail();
     if (resize_in_place(address, block, size, align)) return ptr;
     void* const moved = allocate(size, align);
-    if (moved == nullptr) return nullptr;
+    if (moved == nullptr) {
+        // What was tried for it (collecting slabs, the out-of-memory hook) may have freed the pages behind the block.
+        if (block.pages == 0 || !resize_in_place(address, block, size, align)) return nullptr;
+        --failures_;
+        return ptr;
+    }
     copy(reinterpret_cast<uintptr_t>(moved), address, size < block.size ? size : block.size);
     deallocate_block(address, block);
     return moved;

@@ -7,10 +7,10 @@ Word Region::map_pages_needed(Word first, Word end) {
     return (bytes_needed(first, end, sizeof(Region)) + page_size - 1) >> page_shift;
 }
 
-void Region::set_up(Word first, Word end) {
-    Buddy::set_up(first, end, sizeof(Region));
-    map_pages = map_pages_needed(first, end);
-    give({first_usable(), end});
+void Region::set_up(PageRange pages, Word map_page_count) {
+    Buddy::set_up(pages.first, pages.end, sizeof(Region));
+    map_pages = map_page_count;
+    give({first_usable(), end_page});
 }
 
 void Region::set_head(Word page, uint8_t new_tag) {

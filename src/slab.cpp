@@ -26,26 +26,27 @@ constexpr unsigned slots_in_word(unsigned size_class, unsigned slot_word) {
 uintptr_t Slabs::take_slot(unsigned size_class) {
     Front& front = fronts_[size_class];
     uintptr_t address;
-    if (front.newest != front.oldest) {
-        address = front.ring[--front.newest % ring_size];
+    if (front.count != 0) {
+        address = front.magazine[--front.count];
     } else {
         if (front.word == 0 && !refill(size_class)) return 0;
         address = front.word_base + slot_offset(size_class, lowest_bit(front.word));
         front.word &= front.word - 1;
     }
-    return hand_out(front, *view_to_use(address), address);
+    hand_out(front, *view_to_use(address), address);
+    return address;
 }
 
 void Slabs::put_slot(unsigned size_class, uintptr_t address) {
     Word& live = view_to_use(address)->live(address);
     if (put_front_slot(size_class, address, live)) return;
-    spill(size_class);
+    spill(size_class, spill_batch(size_class), spare_limit(size_class));
     put_front_slot(size_class, address, live);
 }
 
 uintptr_t Slabs::take_slot_at_hand(unsigned size_class) {
     Front const& front = fronts_[size_class];
-    bool const at_hand = front.newest != front.oldest || front.word != 0 || refill_from_room(size_class);
+    bool const at_hand = front.count != 0 || front.word != 0 || refill_from_room(size_class);
     return at_hand ? take_slot(size_class) : 0;
 }
 
@@ -111,19 +112,26 @@ unsigned Slabs::spare_limit(unsigned size_class) const {
     return share < 1 ? 1 : share > 16 ? 16 : static_cast<unsigned>(share);
 }
 
-void Slabs::spill(unsigned size_class) {
+void Slabs::spill(unsigned size_class, unsigned limit, unsigned max_spares) {
     Front& front = fronts_[size_class];
-    // Returning a slab is the longest step: after one, stop.
-    for (unsigned i = 0; i < spill_batch(size_class); ++i) {
-        uintptr_t const address = front.ring[front.oldest++ % ring_size];
-        if (pool_slot(size_class, address, spare_limit(size_class))) return;
+    unsigned done = 0;
+    for (bool returned = false; done < limit && !returned;) {
+        uintptr_t const address = front.magazine[done];
+        Region& region = *region_of(address);
+        unsigned const slot_word = slot_at(size_class, address % page_size) / word_bits;
+        Word slots = 0;
+        // Blocks of one word that were freed one after another go back together.
+        for (; done < limit; ++done) {
+            uintptr_t const next = front.magazine[done];
+            unsigned const slot = slot_at(size_class, next % page_size);
+            if (next >> page_shift != address >> page_shift || slot / word_bits != slot_word) break;
+            slots |= bit(slot % word_bits);
+        }
+        // Returning a slab is the longest step: after one, the rest can wait for the next time.
+        returned = pool(size_class, region, address >> page_shift, slot_word, slots, max_spares) && max_spares != 0;
     }
-}
-
-bool Slabs::pool_slot(unsigned size_class, uintptr_t address, unsigned max_spares) {
-    unsigned const slot = slot_at(size_class, address % page_size);
-    return pool(size_class, *region_of(address), address >> page_shift, slot / word_bits, bit(slot % word_bits),
-                max_spares);
+    front.count -= done;
+    for (unsigned i = 0; i < front.count; ++i) front.magazine[i] = front.magazine[i + done];
 }
 
 bool Slabs::pool(unsigned size_class, Region& region, Word page, unsigned slot_word, Word slots,
@@ -169,8 +177,7 @@ void Slabs::return_spares(unsigned size_class) {
 
 void Slabs::collect() {
     for (unsigned c = 0; c < class_count; ++c) {
-        Front& front = fronts_[c];
-        while (front.oldest != front.newest) pool_slot(c, front.ring[front.oldest++ % ring_size], 0);
+        spill(c, fronts_[c].count, 0);
         pool_word(c);
         return_spares(c);
     }

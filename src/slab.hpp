@@ -6,13 +6,14 @@
 // whose pool is not empty is a member of its class's tree `room`; alloc takes from the lowest one, which keeps the
 // heap dense and lets high slabs drain.
 //
-// In front of the pools each class has a front: a ring of the blocks freed last, and one word of slots taken from a pool.
+// In front of the pools each class has a front: a magazine (Bonwick and Adams, 2001) of the blocks freed last, and one word
+// of slots taken from a pool.
 //
-//     alloc   newest of ring  ->  lowest slot of word  ->  next word of the lowest slab with room  ->  new slab
-//     free    ring; when it is full, its oldest few go back to the pools of their slabs
+//     alloc   top of magazine  ->  lowest slot of word  ->  next word of the lowest slab with room  ->  new slab
+//     free    top of magazine; when it is full, its oldest few go back to the pools of their slabs
 //
 // Every free slot is in exactly one of the three places, which the audit proves:
-//     slots of a slab = live + pool + ring + word
+//     slots of a slab = live + pool + magazine + word
 //
 // A slab whose slots are all in its pool is empty. A few empty slabs per class are kept as spares, so that a workload at
 // the boundary does not set up and return the same page again and again; any other goes back to the pages at once.
@@ -26,20 +27,20 @@
 
 namespace slabheap {
 
-constexpr unsigned ring_size = 32;
+constexpr unsigned magazine_size = 32;
 
-// Blocks that a class's ring keeps: no more than 32, and no more than 32 KiB.
-constexpr unsigned ring_capacity(unsigned size_class) {
+// Blocks that a class's magazine holds: no more than 32, and no more than 32 KiB.
+constexpr unsigned magazine_capacity(unsigned size_class) {
     size_t const by_bytes = 0x8000 >> class_shift(size_class);
-    return by_bytes < ring_size ? static_cast<unsigned>(by_bytes) : ring_size;
+    return by_bytes < magazine_size ? static_cast<unsigned>(by_bytes) : magazine_size;
 }
-// Blocks that a full ring gives back: few, so that the longest free stays short.
-constexpr unsigned spill_batch(unsigned size_class) { return ring_capacity(size_class) / 4; }
+// Blocks that a full magazine gives back: few, so that the longest free stays short.
+constexpr unsigned spill_batch(unsigned size_class) { return magazine_capacity(size_class) / 4; }
 static_assert(spill_batch(class_count - 1) >= 1);
 
 struct Front {
-    unsigned oldest;         // ring entries oldest ... newest - 1, counted without wrapping at the ring's end
-    unsigned newest;
+    unsigned count;          // blocks in the magazine, the oldest first
+    unsigned capacity;       // blocks that it may hold
     Word word;               // slots taken from a pool and not handed out yet
     uintptr_t word_base;     // address of the slot that the word's bit 0 stands for
     unsigned word_handed;    // slots of the word that had ever been handed out when it was taken
@@ -47,36 +48,40 @@ struct Front {
     size_t pages;            // slabs of the class
     size_t allocations;      // blocks handed out, ever
     size_t frees;            // blocks taken back, ever
-    uintptr_t ring[ring_size];
-
-    unsigned ring_count() const { return newest - oldest; }
+    uintptr_t magazine[magazine_size];
 };
 
 class Slabs : public PageAllocator {
 public:
-    // Takes a slot of the class and marks it live, if its front has one in the primary region; 0 if not. The usual case:
-    // short, and without a call.
-    uintptr_t take_front_slot(unsigned size_class) {
-        Front& front = fronts_[size_class];
-        if (front.newest != front.oldest) {
-            uintptr_t const address = front.ring[(front.newest - 1) % ring_size];
-            if (!primary_.knows(address)) return 0;
-            --front.newest;
-            return hand_out(front, primary_, address);
-        }
-        if (front.word == 0) return 0;
-        uintptr_t const address = front.word_base + slot_offset(size_class, lowest_bit(front.word));
-        if (!primary_.knows(address)) return 0;
-        front.word &= front.word - 1;
-        return hand_out(front, primary_, address);
+    // Makes the fronts ready; all else may be zero.
+    void set_up() {
+        for (unsigned c = 0; c < class_count; ++c) fronts_[c].capacity = magazine_capacity(c);
     }
 
-    // Keeps the slot of a live block, if the front's ring has room; false if not, and then nothing has changed.
-    bool put_front_slot(unsigned size_class, uintptr_t address, Word& live) {
-        Front& front = fronts_[size_class];
-        if (front.ring_count() >= ring_capacity(size_class)) return false;
+    // Takes a slot of the class and marks it live, if its front has one in the primary region; false if not. The usual
+    // case: short, and without a call.
+    [[gnu::always_inline]] bool take_front_slot(unsigned size_class, uintptr_t& address) {
+        Front& front = front_at(size_class);
+        if (front.count != 0) {
+            address = front.magazine[front.count - 1];
+            if (!primary_.knows(address)) return false;
+            --front.count;
+        } else {
+            if (front.word == 0) return false;
+            address = front.word_base + slot_offset(size_class, lowest_bit(front.word));
+            if (!primary_.knows(address)) return false;
+            front.word &= front.word - 1;
+        }
+        hand_out(front, primary_, address);
+        return true;
+    }
+
+    // Keeps the slot of a live block, if the magazine is not full; false if it is, and then nothing has changed.
+    [[gnu::always_inline]] bool put_front_slot(unsigned size_class, uintptr_t address, Word& live) {
+        Front& front = front_at(size_class);
+        if (front.count >= front.capacity) return false;
         live &= ~PageView::live_bit(address);
-        front.ring[front.newest++ % ring_size] = address;
+        front.magazine[front.count++] = address;
         ++front.frees;
         return true;
     }
@@ -102,10 +107,17 @@ public:
 protected:
     friend class Auditor;
 
-    static uintptr_t hand_out(Front& front, PageView const& view, uintptr_t address) {
+    // The class's front. The compiler is kept from knowing that it is an element of an array, because it would compute
+    // the address of each field anew from the index.
+    [[gnu::always_inline]] Front& front_at(unsigned size_class) {
+        Front* front = &fronts_[size_class];
+        __asm__("" : "+r"(front));
+        return *front;
+    }
+
+    [[gnu::always_inline]] static void hand_out(Front& front, PageView const& view, uintptr_t address) {
         ++front.allocations;
         view.live(address) |= PageView::live_bit(address);
-        return address;
     }
 
     // Puts the next word of slots into the front, from a slab with room or from a new one.
@@ -114,11 +126,10 @@ protected:
     void fetch_word(unsigned size_class, Region& region, Word page);
     Found set_up_slab(unsigned size_class);
 
-    // Gives the oldest entries of the ring back to their pools.
-    void spill(unsigned size_class);
+    // Gives up to `limit` of the oldest blocks of the magazine back to their pools.
+    void spill(unsigned size_class, unsigned limit, unsigned max_spares);
     // Adds slots to a pool. Returns true when that emptied the slab and it went back to the pages.
     bool pool(unsigned size_class, Region& region, Word page, unsigned slot_word, Word slots, unsigned max_spares);
-    bool pool_slot(unsigned size_class, uintptr_t address, unsigned max_spares);
     void pool_word(unsigned size_class);
     void return_slab(unsigned size_class, Region& region, Word page);
     void return_spares(unsigned size_class);

@@ -25,6 +25,7 @@ void HeapCore::stats(slab_stats& out) const {
     out.faults = faults_;
     out.requested_bytes_total = requested_;
     out.taken_bytes_total = taken_pages_ << page_shift;
+    if (!initialised()) return;
     out.class_count = class_count;
     for (unsigned c = 0; c < class_count; ++c) {
         size_t const pages = front(c).pages;

@@ -29,13 +29,13 @@ public:
     void* allocate(Layout layout) { return Guard(lock_), heap_.allocate(layout); }
     void* allocate_zeroed(Layout layout) { return Guard(lock_), heap_.allocate_zeroed(layout); }
     void* reallocate(void* ptr, Layout layout) { return Guard(lock_), heap_.reallocate(ptr, layout); }
-    void deallocate(void* ptr) { Guard(lock_), heap_.deallocate(ptr); }
-    void deallocate(void* ptr, Layout layout) { Guard(lock_), heap_.deallocate(ptr, layout); }
+    void deallocate(void* ptr) { return Guard(lock_), heap_.deallocate(ptr); }
+    void deallocate(void* ptr, Layout layout) { return Guard(lock_), heap_.deallocate(ptr, layout); }
 
     void* allocate_pages(size_t count, size_t align = SLAB_PAGE_SIZE) {
         return Guard(lock_), heap_.allocate_pages(count, align);
     }
-    void deallocate_pages(void* ptr, size_t count) { Guard(lock_), heap_.deallocate_pages(ptr, count); }
+    void deallocate_pages(void* ptr, size_t count) { return Guard(lock_), heap_.deallocate_pages(ptr, count); }
 
     UsableSize usable_size(Layout layout) { return heap_.usable_size(layout); }
     size_t usable_size(const void* ptr) { return Guard(lock_), heap_.usable_size(ptr); }
@@ -44,7 +44,7 @@ public:
     size_t total_bytes() { return Guard(lock_), heap_.total_bytes(); }
     size_t used_bytes() { return Guard(lock_), heap_.used_bytes(); }
     size_t available_bytes() { return Guard(lock_), heap_.available_bytes(); }
-    void stats(slab_stats& out) { Guard(lock_), heap_.stats(out); }
+    void stats(slab_stats& out) { return Guard(lock_), heap_.stats(out); }
 
     int reserve(void* start, size_t size) { return Guard(lock_), heap_.reserve(start, size); }
     int release(void* start, size_t size) { return Guard(lock_), heap_.release(start, size); }

@@ -208,7 +208,7 @@ int slab_heap_reserve(void *start, size_t size);
  */
 int slab_heap_release(void *start, size_t size);
 
-/* Fills in *out; all zero before init. The cost grows with the number of regions and classes. */
+/* Fills in *out; before init all is zero but failures and faults. The cost grows with the number of regions and classes. */
 void slab_heap_stats(struct slab_stats *out);
 
 /*
