@@ -131,10 +131,14 @@ bool Auditor::child_is_entered(Region const& region, unsigned level, Word child)
     if (units != 0 && (region.word(level, node, column::free_units) & child_bit) != 0) {
         return broken("a free page is told by one bit", where);
     }
+    Word const order = region.word(level - 1, child, column::entered);
+    if (order != (units == 0 ? 0 : 1 + word_shift * (level - 1) + largest_run_order(units))) {
+        return broken("a node knows the order that it is entered under", where);
+    }
     unsigned const leaf_orders = column::orders + word_shift * (level - 1);
-    for (unsigned order = 0; order < word_shift; ++order) {
-        bool const entered = (region.word(level, node, leaf_orders + order) & child_bit) != 0;
-        if (entered != (units != 0 && largest_run_order(units) == order)) {
+    for (unsigned run = 0; run < word_shift; ++run) {
+        bool const entered = (region.word(level, node, leaf_orders + run) & child_bit) != 0;
+        if (entered != (units != 0 && largest_run_order(units) == run)) {
             return broken("a word of free units is entered under its largest block's order", where);
         }
     }

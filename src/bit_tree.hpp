@@ -28,74 +28,24 @@ public:
     bool test(Word number) const { return (word(leaf_, number) & bit_of(number)) != 0; }
 
     // Adds a number; its leaf must be open.
-    void set(Word number) {
-        for (unsigned level = leaf_;; ++level) {
-            Word& w = word(level, number);
-            Word const before = w;
-            w = before | bit_of(number);
-            if (before != 0 || level == nodes_.root) return;
-            number >>= word_shift;
-        }
-    }
+    void set(Word number) const;
 
     // Removes a number, if it is there. Returns true when the set is empty then.
-    bool clear(Word number) {
-        for (unsigned level = leaf_;; ++level) {
-            Word& w = word(level, number);
-            w &= ~bit_of(number);
-            if (w != 0) return false;
-            if (level == nodes_.root) return empty();
-            number >>= word_shift;
-        }
-    }
+    bool clear(Word number) const;
 
     bool empty() const {
-        return nodes_.word(nodes_.root, nodes_.first_node(nodes_.root), column_) == 0 &&
-               nodes_.word(nodes_.root, nodes_.last_node(nodes_.root), column_) == 0;
+        return word(nodes_.root, nodes_.first_node(nodes_.root) << word_shift) == 0 &&
+               word(nodes_.root, nodes_.last_node(nodes_.root) << word_shift) == 0;
     }
 
     // The smallest member that is at least `number`, or none.
-    Word next(Word number) const {
-        unsigned level = nodes_.root;
-        if (number >> shift_to(level) >> word_shift > nodes_.last_node(level)) return none;
-        for (;;) {
-            Word const unit = number >> shift_to(level);
-            Word const candidates = word(level, unit) & ~bits_below(digit(unit));
-            if (candidates == 0) {
-                // Nothing more below this node: go on behind it.
-                if (unit >> word_shift >= nodes_.last_node(level)) return none;
-                number = ((unit >> word_shift) + 1) << (shift_to(level) + word_shift);
-                if (level != nodes_.root) ++level;
-                continue;
-            }
-            Word const found = (unit & ~Word{word_bits - 1}) | lowest_bit(candidates);
-            if (found != unit) number = found << shift_to(level);
-            if (level == leaf_) return found;
-            --level;
-        }
-    }
+    Word next(Word number) const;
 
     // The largest member that is at most `number`, which the region has, or none.
-    Word previous(Word number) const {
-        unsigned level = nodes_.root;
-        for (;;) {
-            Word const unit = number >> shift_to(level);
-            Word const candidates = word(level, unit) & bits_below(digit(unit) + 1);
-            if (candidates == 0) {
-                if (unit >> word_shift <= nodes_.first_node(level)) return none;
-                number = ((unit >> word_shift) << (shift_to(level) + word_shift)) - 1;
-                if (level != nodes_.root) ++level;
-                continue;
-            }
-            Word const found = (unit & ~Word{word_bits - 1}) | highest_bit(candidates);
-            if (found != unit) number = ((found + 1) << shift_to(level)) - 1;
-            if (level == leaf_) return found;
-            --level;
-        }
-    }
+    Word previous(Word number) const;
 
     // The smallest member; the set must not be empty.
-    Word first() const { return next(nodes_.first_node(nodes_.root) << (shift_to(nodes_.root) + word_shift)); }
+    Word first() const;
 
 private:
     static unsigned digit(Word unit) { return static_cast<unsigned>(unit % word_bits); }

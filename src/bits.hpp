@@ -80,14 +80,11 @@ constexpr Word runs_of_order(Word word, unsigned order) {
 
 // Order of the largest buddy block in a word that is not 0.
 constexpr unsigned largest_run_order(Word word) {
-    unsigned order = 0;
-    while (order < word_shift) {
-        Word const larger = (word & (word >> (1u << order))) & aligned_indices(order + 1);
-        if (larger == 0) break;
-        word = larger;
-        ++order;
+    for (unsigned order = 0; order < word_shift; ++order) {
+        word &= (word >> (1u << order)) & aligned_indices(order + 1);
+        if (word == 0) return order;
     }
-    return order;
+    return word_shift;
 }
 
 // Index at which the smallest buddy block of at least 2^order units starts; the word must have one.

@@ -27,27 +27,35 @@ void Buddy::refresh_root_orders() {
     }
 }
 
-void Buddy::store(unsigned level, Word node, Word before, Word now) {
-    word(level, node, column::free_units) = now;
+void Buddy::store(unsigned level, Word node, Word units) {
+    Word* const columns = words(level, node);
+    columns[column::free_units] = units;
     if (level == root) return refresh_root_orders();
-    unsigned const none_yet = max_orders;
-    unsigned const old_order = before == 0 ? none_yet : order_in(level, before);
-    unsigned const new_order = now == 0 ? none_yet : order_in(level, now);
-    if (old_order == new_order) return;
-    if (before != 0 && order_tree(old_order).clear(node)) orders_ &= ~bit(old_order);
+    Word const before = columns[column::entered];
+    Word const now = units == 0 ? 0 : 1 + order_in(level, units);
+    if (before == now) return;
+    columns[column::entered] = now;
+    if (before != 0) {
+        unsigned const order = static_cast<unsigned>(before) - 1;
+        if (order_tree(order).clear(node)) orders_ &= ~bit(order);
+    }
     if (now != 0) {
-        order_tree(new_order).set(node);
-        orders_ |= bit(new_order);
+        unsigned const order = static_cast<unsigned>(now) - 1;
+        order_tree(order).set(node);
+        orders_ |= bit(order);
     }
 }
 
 bool Buddy::fill(unsigned level, Word node, Word units) {
-    if (level != root) open(level, node);
-    Word const before = word(level, node, column::free_units);
-    Word const now = before | units;
+    Word const now = word(level, node, column::free_units) | units;
     bool const full = now == all_ones && level != root;
-    store(level, node, before, full ? 0 : now);
+    store(level, node, full ? 0 : now);
     return full;
+}
+
+void Buddy::open_edges(PageRange pages) {
+    open(0, pages.first >> word_shift);
+    open(0, (pages.end - 1) >> word_shift);
 }
 
 void Buddy::give(PageRange pages) {
@@ -82,12 +90,11 @@ void Buddy::cut(unsigned level, Word node, PageRange pages, Edge& left, Edge& ri
     bool const has_left = low >> word_shift == node;
     bool const has_right = high >> word_shift == node;
     bool const split = has_left && left.active ? left.split : right.split;
-    if (split) open(level, node);
+    if (split) open_below(level, node);
 
-    Word const before = split ? 0 : word(level, node, column::free_units);
-    Word const units = split ? all_ones : before;
+    Word const units = split ? all_ones : word(level, node, column::free_units);
     Word const cut_units = bits_between(has_left ? digit(low) : 0, has_right ? digit(high) : word_bits - 1);
-    store(level, node, before, units & ~cut_units);
+    if ((units & cut_units) != 0) store(level, node, units & ~cut_units);
 
     // An edge inside a unit goes on below; there the unit's word counts as all ones if the unit was free.
     Word const inside = bits_below(shift);
@@ -112,22 +119,37 @@ void Buddy::take(PageRange pages) {
     }
 }
 
-Word Buddy::find(unsigned order) const {
-    Word const candidates = order < max_orders ? orders_ >> order : 0;
-    if (candidates == 0) return none;
-    unsigned const found = order + lowest_bit(candidates);
+// The order has a block.
+Buddy::Place Buddy::find(unsigned order) const {
+    unsigned const found = order + lowest_bit(orders_ >> order);
     unsigned const level = found / word_shift < root ? found / word_shift : root;
-    Word node = 0;
+    Word node = first_node(root);
     if (level < root) {
         node = order_tree(found).first();
     } else {
-        node = first_node(root);
         Word const units = word(root, node, column::free_units);
         if (units == 0 || order_in(root, units) < found) node = last_node(root);
     }
     unsigned const run_order = order > shift_of(level) ? order - shift_of(level) : 0;
-    Word const unit = (node << word_shift) | best_run(word(level, node, column::free_units), run_order);
-    return unit << shift_of(level);
+    return {level, (node << word_shift) | best_run(word(level, node, column::free_units), run_order)};
+}
+
+Word Buddy::allocate(Word count, unsigned order) {
+    if (order >= max_orders || orders_ >> order == 0) return none;
+    Place const place = find(order);
+    Word const page = place.unit << shift_of(place.level);
+    Word const last = page + count - 1;
+    free_pages_ -= count;
+    // At the level of the block, cut the units that the pages reach into. The last of them may be cut on below.
+    Word cut = bits_between(digit(place.unit), digit(last >> shift_of(place.level)));
+    Word units = word(place.level, place.unit >> word_shift, column::free_units);
+    for (unsigned level = place.level;; --level) {
+        store(level, last >> shift_of(level + 1), units & ~cut);
+        if (((last + 1) & bits_below(shift_of(level))) == 0) return page;
+        open_below(level - 1, last >> shift_of(level));
+        units = all_ones;
+        cut = bits_below(digit(last >> shift_of(level - 1)) + 1);
+    }
 }
 
 Buddy::Extent Buddy::extent(Word page) const {

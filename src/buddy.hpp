@@ -39,14 +39,17 @@ public:
     // Starts with no page free.
     void set_up(Word first, Word end, size_t header_bytes);
 
-    // Makes pages free of which none is.
+    // Makes pages free of which none is. The sections of the first and of the last page must be open: they are when
+    // the pages are given as they were taken; for any others call open_edges before.
     void give(PageRange pages);
+    void open_edges(PageRange pages);
 
-    // Takes pages of which all are free.
+    // Takes `count` pages from the lower end of a free block of at least 2^order pages, which are no fewer; returns the first,
+    // or none. The smallest order that has a block is used.
+    Word allocate(Word count, unsigned order);
+
+    // Takes pages of which all are free, wherever they lie.
     void take(PageRange pages);
-
-    // First page of a free block of 2^order pages, at its lower end; or none. The smallest order that has one is used.
-    Word find(unsigned order) const;
 
     // First page of the lowest run of `count` free pages that starts at a multiple of `align`, wherever block borders
     // lie; or none. Cost: the number of free runs and of parts of the map in use.
@@ -67,6 +70,13 @@ public:
     Word order_mask() const { return orders_; }
 
 private:
+    // A word of free units, and the first unit of a block in it.
+    struct Place {
+        unsigned level;
+        Word unit;
+    };
+    Place find(unsigned order) const;
+
     // What a cut leaves for the level below: the two edges, and whether each lies in a unit that was wholly free.
     struct Edge {
         bool active;
@@ -74,8 +84,8 @@ private:
     };
     void cut(unsigned level, Word node, PageRange pages, Edge& left, Edge& right);
 
-    // Stores a word of free units, and enters it under its new order. `before` is what it was entered with.
-    void store(unsigned level, Word node, Word before, Word now);
+    // Stores a word of free units, and enters its node under the order of the word's largest block.
+    void store(unsigned level, Word node, Word units);
     void refresh_root_orders();
 
     // Adds units; returns true when that fills the word, which then counts one level up.

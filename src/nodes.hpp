@@ -23,11 +23,12 @@ constexpr unsigned max_orders = max_levels * word_shift;
 static_assert(max_orders <= word_bits);
 
 namespace column {
-constexpr unsigned free_units = 0;               // units (pages or children) that are wholly free
-constexpr unsigned heads = 1;                    // first pages of slabs, large blocks and reserved ranges
-constexpr unsigned room = 2;                     // + class: slabs with available slots
-constexpr unsigned known = room + class_count;   // children that are open; from level 1 on
-constexpr unsigned orders = known + 1;           // + order: nodes below whose largest free block has that order
+constexpr unsigned free_units = 0;              // units (pages or children) that are wholly free
+constexpr unsigned entered = 1;                 // not a set: 1 + the order that this node is entered under; 0: none
+constexpr unsigned heads = 2;                   // first pages of slabs, large blocks and reserved ranges
+constexpr unsigned room = 3;                    // + class: slabs with available slots
+constexpr unsigned known = room + class_count;  // children that are open; from level 1 on
+constexpr unsigned orders = known + 1;          // + order: nodes below whose largest free block has that order
 }  // namespace column
 
 // Words in a node: a node of level L indexes the orders that blocks below it can have.
@@ -41,9 +42,10 @@ struct Nodes {
     unsigned root;  // the highest level
     uintptr_t bias[max_levels];
 
-    Word& word(unsigned level, Word node, unsigned column) const {
-        return *reinterpret_cast<Word*>(bias[level] + (node * node_words(level) + column) * sizeof(Word));
+    Word* words(unsigned level, Word node) const {
+        return reinterpret_cast<Word*>(bias[level] + node * (node_words(level) * sizeof(Word)));
     }
+    Word& word(unsigned level, Word node, unsigned column) const { return words(level, node)[column]; }
 
     // The first and the last node of a level.
     Word first_node(unsigned level) const { return first_page >> (word_shift * (level + 1)); }

@@ -37,11 +37,12 @@ int PageAllocator::add_region(uintptr_t start, size_t size) {
     bool const larger = primary_region_ == nullptr ||
                         pages.count() > primary_region_->end_page - primary_region_->first_page;
     if (larger) primary_region_ = added;
-    refresh_primary();
+    primary_ = primary_region_->view();
     return SLAB_OK;
 }
 
-void PageAllocator::refresh_primary() { primary_ = primary_region_->view(); }
+// The page map of the primary region may be known further than before.
+void PageAllocator::refresh_primary() { primary_.known_bytes = primary_region_->view().known_bytes; }
 
 PageAllocator::Entry const* PageAllocator::entry_at(Word page) const {
     unsigned low = 0, high = region_count_;  // the last entry that starts at or below the page is in [low, high)
@@ -73,17 +74,24 @@ const PageView* PageAllocator::learn_view_of(uintptr_t address) {
     return view;
 }
 
-void PageAllocator::take(Region& region, PageRange pages) {
-    region.take(pages);
-    region.open(0, pages.first >> word_shift);
-    if (&region == primary_region_) refresh_primary();
+// What was taken is about to have a head, and the known part of the map grows with the heap's use.
+void PageAllocator::taken(Region& region, Word head) {
+    if (!region.knows_page(head)) region.open(0, head >> word_shift);
+    region.open_next();
+    refresh_primary();
+}
+
+void PageAllocator::give(Region& region, PageRange pages) {
+    region.open_edges(pages);
+    region.give(pages);
+    refresh_primary();
 }
 
 PageAllocator::Found PageAllocator::take_page() {
     for (unsigned i = 0; i < region_count_; ++i) {
-        Word const page = region(i).find(0);
+        Word const page = region(i).allocate(1, 0);
         if (page == Region::none) continue;
-        take(region(i), {page, page + 1});
+        taken(region(i), page);
         return {&region(i), page};
     }
     return {nullptr, 0};
@@ -91,7 +99,6 @@ PageAllocator::Found PageAllocator::take_page() {
 
 void PageAllocator::give_page(Region& region, Word page) {
     region.give({page, page + 1});
-    if (&region == primary_region_) refresh_primary();
 }
 
 void PageAllocator::mark_run(Region& region, PageRange pages, uint8_t run_tag) {
@@ -104,13 +111,15 @@ PageAllocator::Found PageAllocator::allocate_run(Word count, Word align) {
     unsigned const order = order_of(count > align ? count : align);
     for (int across_blocks = 0; across_blocks < 2; ++across_blocks) {
         for (unsigned i = 0; i < region_count_; ++i) {
-            if (region(i).free_pages() < count) continue;
-            Word const page = across_blocks != 0 ? region(i).search(count, align) : region(i).find(order);
+            Region& r = region(i);
+            if (r.free_pages() < count) continue;
+            Word const page = across_blocks != 0 ? r.search(count, align) : r.allocate(count, order);
             if (page == Region::none) continue;
-            take(region(i), {page, page + count});
-            mark_run(region(i), {page, page + count}, tag::large);
+            if (across_blocks != 0) r.take({page, page + count});
+            taken(r, page);
+            mark_run(r, {page, page + count}, tag::large);
             run_pages_ += count;
-            return {&region(i), page};
+            return {&r, page};
         }
     }
     return {nullptr, 0};
@@ -121,7 +130,6 @@ void PageAllocator::free_run(Region& region, Word head) {
     region.live(head)[0] = 0;
     region.clear_head(head, tag::freed_large);
     region.give({head, head + count});
-    if (&region == primary_region_) refresh_primary();
     run_pages_ -= count;
 }
 
@@ -129,15 +137,14 @@ void PageAllocator::shrink_run(Region& region, Word head, Word count) {
     Word const old = region.slots(head)[0];
     if (old == count) return;
     region.slots(head)[0] = count;
-    region.give({head + count, head + old});
-    if (&region == primary_region_) refresh_primary();
+    give(region, {head + count, head + old});
     run_pages_ -= old - count;
 }
 
 bool PageAllocator::grow_run(Region& region, Word head, Word count) {
     Word const old = region.slots(head)[0];
     if (count > region.end_page - head || !region.is_free({head + old, head + count})) return false;
-    take(region, {head + old, head + count});
+    region.take({head + old, head + count});
     region.slots(head)[0] = count;
     run_pages_ += count - old;
     return true;
@@ -148,7 +155,8 @@ int PageAllocator::reserve(PageRange pages) {
     if (entry == nullptr || pages.end > entry->end) return SLAB_ERR_RANGE;
     Region& region = *entry->region;
     if (!region.is_free(pages)) return SLAB_ERR_IN_USE;
-    take(region, pages);
+    region.take(pages);
+    taken(region, pages.first);
     mark_run(region, pages, tag::reserved);
     total_pages_ -= pages.count();
     return SLAB_OK;
@@ -172,11 +180,13 @@ int PageAllocator::release(PageRange pages) {
         } else {
             region.clear_head(head, tag::none);
         }
-        if (end > pages.end) mark_run(region, {pages.end, end}, tag::reserved);
+        if (end > pages.end) {
+            region.open(0, pages.end >> word_shift);
+            mark_run(region, {pages.end, end}, tag::reserved);
+        }
         page = end;
     }
-    region.give(pages);
-    if (&region == primary_region_) refresh_primary();
+    give(region, pages);
     total_pages_ += pages.count();
     return SLAB_OK;
 }

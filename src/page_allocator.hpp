@@ -29,7 +29,7 @@ struct Region : Buddy {
     Word first_usable() const { return first_page + map_pages; }
     bool is_usable(Word page) const { return page >= first_usable() && page < end_page; }
 
-    // Makes a page the head of something, or no head any more.
+    // Makes a page the head of something, or no head any more. Its section is open.
     void set_head(Word page, uint8_t new_tag);
     void clear_head(Word page, uint8_t new_tag);
 
@@ -101,7 +101,8 @@ protected:
     const PageView* learn_view_of(uintptr_t address);
     Entry const* entry_at(Word page) const;
     void refresh_primary();
-    void take(Region& region, PageRange pages);
+    void taken(Region& region, Word head);
+    void give(Region& region, PageRange pages);  // pages that need not be what was taken at once
     void mark_run(Region& region, PageRange pages, uint8_t run_tag);
 
     PageView primary_;

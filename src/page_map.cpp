@@ -105,15 +105,16 @@ bool PageMap::is_open(unsigned level, Word node) const {
     return true;
 }
 
+void PageMap::open_below(unsigned level, Word node) {
+    Word& known = word(level + 1, node >> word_shift, column::known);
+    Word const node_bit = bit(static_cast<unsigned>(node % word_bits));
+    if ((known & node_bit) != 0) return;
+    known |= node_bit;
+    clear_node(level, node);
+}
+
 void PageMap::open(unsigned level, Word node) {
-    for (unsigned above = root; above > level; --above) {
-        Word const child = node >> (word_shift * (above - 1 - level));
-        Word& known = word(above, child >> word_shift, column::known);
-        Word const child_bit = bit(static_cast<unsigned>(child % word_bits));
-        if ((known & child_bit) != 0) continue;
-        known |= child_bit;
-        clear_node(above - 1, child);
-    }
+    for (unsigned below = root; below-- > level;) open_below(below, node >> (word_shift * (below - level)));
 }
 
 void PageMap::open_next() {
@@ -121,8 +122,8 @@ void PageMap::open_next() {
 }
 
 void PageMap::clear_node(unsigned level, Word node) {
-    Word* const words = &word(level, node, 0);
-    for (unsigned i = 0; i < node_words(level); ++i) words[i] = 0;
+    Word* const columns = words(level, node);
+    for (unsigned i = 0; i < node_words(level); ++i) columns[i] = 0;
     if (level != 0) return;
     Word* const tags = reinterpret_cast<Word*>(view_.tag_bias + node * section_pages);
     for (unsigned i = 0; i < section_pages / sizeof(Word); ++i) tags[i] = all_ones;  // tag::none

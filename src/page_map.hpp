@@ -108,6 +108,8 @@ public:
 
     // Opens the node, and those above it.
     void open(unsigned level, Word node);
+    // Opens the node; the one above it is open.
+    void open_below(unsigned level, Word node);
     // Opens a section or two more at known_end.
     void open_next();
 

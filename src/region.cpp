@@ -10,11 +10,11 @@ Word Region::map_pages_needed(Word first, Word end) {
 void Region::set_up(PageRange pages, Word map_page_count) {
     Buddy::set_up(pages.first, pages.end, sizeof(Region));
     map_pages = map_page_count;
+    open_edges({first_usable(), end_page});
     give({first_usable(), end_page});
 }
 
 void Region::set_head(Word page, uint8_t new_tag) {
-    open(0, page >> word_shift);
     tag(page) = new_tag;
     heads().set(page);
 }

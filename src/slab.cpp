@@ -112,34 +112,15 @@ unsigned Slabs::spare_limit(unsigned size_class) const {
     return share < 1 ? 1 : share > 16 ? 16 : static_cast<unsigned>(share);
 }
 
-void Slabs::spill(unsigned size_class, unsigned limit, unsigned max_spares) {
-    Front& front = fronts_[size_class];
-    unsigned done = 0;
-    for (bool returned = false; done < limit && !returned;) {
-        uintptr_t const address = front.magazine[done];
-        Region& region = *region_of(address);
-        unsigned const slot_word = slot_at(size_class, address % page_size) / word_bits;
-        Word slots = 0;
-        // Blocks of one word that were freed one after another go back together.
-        for (; done < limit; ++done) {
-            uintptr_t const next = front.magazine[done];
-            unsigned const slot = slot_at(size_class, next % page_size);
-            if (next >> page_shift != address >> page_shift || slot / word_bits != slot_word) break;
-            slots |= bit(slot % word_bits);
-        }
-        // Returning a slab is the longest step: after one, the rest can wait for the next time.
-        returned = pool(size_class, region, address >> page_shift, slot_word, slots, max_spares) && max_spares != 0;
-    }
-    front.count -= done;
-    for (unsigned i = 0; i < front.count; ++i) front.magazine[i] = front.magazine[i + done];
+bool Slabs::pool(unsigned size_class, Word* slots, unsigned slot_word, Word added) {
+    Word const before = slots[slot_word];
+    slots[slot_word] = before | added;
+    return before == 0 || (before | added) == all_slots(size_class, slot_word);
 }
 
-bool Slabs::pool(unsigned size_class, Region& region, Word page, unsigned slot_word, Word slots,
-                 unsigned max_spares) {
-    Word* const pooled = region.slots(page);
-    if (!has_room(pooled)) region.room(size_class).set(page);
-    pooled[slot_word] |= slots;
-    if (!is_empty(pooled, size_class)) return false;
+bool Slabs::slab_changed(unsigned size_class, Region& region, Word page, unsigned max_spares) {
+    region.room(size_class).set(page);
+    if (!is_empty(region.slots(page), size_class)) return false;
     Front& front = fronts_[size_class];
     if (front.spares < max_spares) {
         ++front.spares;
@@ -147,6 +128,21 @@ bool Slabs::pool(unsigned size_class, Region& region, Word page, unsigned slot_w
     }
     return_slab(size_class, region, page);
     return true;
+}
+
+void Slabs::spill(unsigned size_class, unsigned count, unsigned max_spares) {
+    Front& front = fronts_[size_class];
+    unsigned done = 0;
+    // Returning a slab is the longest step: after one, the rest can wait for the next time, unless all have to go.
+    for (bool returned = false; done < count && (!returned || max_spares == 0); ++done) {
+        uintptr_t const address = front.magazine[done];
+        unsigned const slot = slot_at(size_class, address % page_size);
+        Word* const slots = view_of(address)->slots(address);
+        if (!pool(size_class, slots, slot / word_bits, bit(slot % word_bits))) continue;
+        returned = slab_changed(size_class, *region_of(address), address >> page_shift, max_spares);
+    }
+    front.count -= done;
+    for (unsigned i = 0; i < front.count; ++i) front.magazine[i] = front.magazine[i + done];
 }
 
 // Gives the rest of the front's word back. Of its slots those at the top may never have been handed out.
@@ -161,7 +157,7 @@ void Slabs::pool_word(unsigned size_class) {
     region.handed(page)[slot_word] = static_cast<uint8_t>(handed);
     Word const rest = front.word;
     front.word = 0;
-    pool(size_class, region, page, slot_word, rest, 0);
+    if (pool(size_class, region.slots(page), slot_word, rest)) slab_changed(size_class, region, page, 0);
 }
 
 void Slabs::return_spares(unsigned size_class) {

@@ -126,10 +126,13 @@ protected:
     void fetch_word(unsigned size_class, Region& region, Word page);
     Found set_up_slab(unsigned size_class);
 
-    // Gives up to `limit` of the oldest blocks of the magazine back to their pools.
-    void spill(unsigned size_class, unsigned limit, unsigned max_spares);
-    // Adds slots to a pool. Returns true when that emptied the slab and it went back to the pages.
-    bool pool(unsigned size_class, Region& region, Word page, unsigned slot_word, Word slots, unsigned max_spares);
+    // Gives the oldest blocks of the magazine back to their pools.
+    void spill(unsigned size_class, unsigned count, unsigned max_spares);
+    // Adds slots to a slab's pool, without what may follow from it. True: slab_changed has to be called.
+    static bool pool(unsigned size_class, Word* slots, unsigned slot_word, Word added);
+    // What follows when a pool is no longer empty, or has all slots: the slab has room, becomes a spare, or goes back to
+    // the pages (true).
+    bool slab_changed(unsigned size_class, Region& region, Word page, unsigned max_spares);
     void pool_word(unsigned size_class);
     void return_slab(unsigned size_class, Region& region, Word page);
     void return_spares(unsigned size_class);

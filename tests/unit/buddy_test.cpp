@@ -61,6 +61,10 @@ private:
 class BuddyOverPages : public ::testing::TestWithParam<PageRange> {
 protected:
     PageRange range() const { return GetParam(); }
+    void give_all(Buddy& buddy) {
+        buddy.open_edges(range());
+        buddy.give(range());
+    }
 
     // What the buddy says of every page, and of the largest block, is what the model says.
     void expect_same(Mapped<Buddy>& buddy, Model const& model) {
@@ -78,13 +82,13 @@ protected:
 TEST_P(BuddyOverPages, StartsWithNothingFree) {
     Mapped<Buddy> buddy(range().first, range().end);
     expect_same(buddy, Model(range().first, range().end));
-    EXPECT_EQ(Buddy::none, buddy->find(0));
+    EXPECT_EQ(Buddy::none, buddy->allocate(1, 0));
 }
 
 TEST_P(BuddyOverPages, AgreesWithOneFlagAPage) {
     Mapped<Buddy> buddy(range().first, range().end);
     Model model(range().first, range().end);
-    buddy->give(range());
+    give_all(*buddy);
     model.mark(range(), true);
     expect_same(buddy, model);
 
@@ -96,7 +100,7 @@ TEST_P(BuddyOverPages, AgreesWithOneFlagAPage) {
         if (random() % 20 < (round / 100 % 2 == 0 ? 12u : 8u) || taken.empty()) {
             Word const pages = 1 + static_cast<Word>(random()) % (random() % 4 == 0 ? count / 2 + 1 : count / 20 + 2);
             unsigned const order = order_of(pages);
-            Word const page = buddy->find(order);
+            Word const page = buddy->allocate(pages, order);
             if (model.largest_block() < (Word{1} << order)) {
                 ASSERT_EQ(Buddy::none, page);
                 continue;
@@ -104,7 +108,6 @@ TEST_P(BuddyOverPages, AgreesWithOneFlagAPage) {
             ASSERT_NE(Buddy::none, page);
             ASSERT_EQ(0u, page & ((Word{1} << order) - 1));
             ASSERT_TRUE(model.is_free({page, page + (Word{1} << order)}));
-            buddy->take({page, page + pages});
             model.mark({page, page + pages}, false);
             taken.push_back({page, page + pages});
         } else {
@@ -115,13 +118,17 @@ TEST_P(BuddyOverPages, AgreesWithOneFlagAPage) {
                 Word const middle = back.first + 1 + static_cast<Word>(random()) % (back.count() - 1);
                 taken.push_back({middle, back.end});
                 back.end = middle;
+                buddy->open_edges(back);
             }
             buddy->give(back);
             model.mark(back, true);
         }
         if (round % 10 == 0 || count < 1000) expect_same(buddy, model);
     }
-    for (PageRange const& back : taken) buddy->give(back);
+    for (PageRange const& back : taken) {
+        buddy->open_edges(back);
+        buddy->give(back);
+    }
     model.mark(range(), true);
     expect_same(buddy, model);
     EXPECT_TRUE(buddy.end_is_intact());
@@ -130,7 +137,7 @@ TEST_P(BuddyOverPages, AgreesWithOneFlagAPage) {
 TEST_P(BuddyOverPages, TakesAnyRangeOutOfTheMiddleAndMergesItBack) {
     Mapped<Buddy> buddy(range().first, range().end);
     Model model(range().first, range().end);
-    buddy->give(range());
+    give_all(*buddy);
     model.mark(range(), true);
     std::mt19937_64 random(5);
     for (int round = 0; round < 60; ++round) {
@@ -151,7 +158,7 @@ TEST_P(BuddyOverPages, TakesAnyRangeOutOfTheMiddleAndMergesItBack) {
 TEST_P(BuddyOverPages, SearchFindsTheLowestRunWhereverBlockBordersLie) {
     Mapped<Buddy> buddy(range().first, range().end);
     Model model(range().first, range().end);
-    buddy->give(range());
+    give_all(*buddy);
     model.mark(range(), true);
     std::mt19937_64 random(9);
     for (int hole = 0; hole < 12; ++hole) {
@@ -176,6 +183,7 @@ INSTANTIATE_TEST_SUITE_P(Ranges, BuddyOverPages,
 
 TEST(Buddy, FreeingBothHalvesRestoresTheWhole) {
     Mapped<Buddy> buddy(64, 128);
+    buddy->open_edges({64, 128});
     buddy->give({64, 128});
     EXPECT_EQ(64u, buddy->largest_block());
     buddy->take({64, 96});
@@ -189,22 +197,25 @@ TEST(Buddy, FreeingBothHalvesRestoresTheWhole) {
 
 TEST(Buddy, NeighboursThatAreNoBuddiesDoNotMerge) {
     Mapped<Buddy> buddy(1, 9);
+    buddy->open_edges({2, 6});
     buddy->give({2, 6});
     EXPECT_EQ(2u, buddy->largest_block());
-    EXPECT_EQ(Buddy::none, buddy->find(2));
+    EXPECT_EQ(Buddy::none, buddy->allocate(4, 2));
     EXPECT_EQ(2u, buddy->search(4, 1));
 }
 
 TEST(Buddy, TheSmallestBlockThatWillDoIsUsed) {
     Mapped<Buddy> buddy(1, 4096);
-    buddy->give({1024, 2048});
-    buddy->give({17, 18});
-    buddy->give({256, 320});
-    EXPECT_EQ(17u, buddy->find(0));
-    EXPECT_EQ(256u, buddy->find(1));
-    EXPECT_EQ(256u, buddy->find(6));
-    EXPECT_EQ(1024u, buddy->find(7));
-    EXPECT_EQ(Buddy::none, buddy->find(11));
+    for (PageRange pages : {PageRange{1024, 2048}, PageRange{17, 18}, PageRange{256, 320}}) {
+        buddy->open_edges(pages);
+        buddy->give(pages);
+    }
+    EXPECT_EQ(17u, buddy->allocate(1, 0));
+    EXPECT_EQ(256u, buddy->allocate(2, 1));
+    EXPECT_EQ(258u, buddy->allocate(1, 0));
+    EXPECT_EQ(1024u, buddy->allocate(100, 7));
+    EXPECT_EQ(1124u, buddy->allocate(4, 2));
+    EXPECT_EQ(Buddy::none, buddy->allocate(1 << 11, 11));
 }
 
 // Every way to have taken pages of a small region, from every such state every range: the region is small enough.
@@ -215,6 +226,7 @@ TEST(Buddy, EveryStateOfNinePagesAgreesWithOneFlagAPage) {
         Model model(first, first + count);
         for (Word i = 0; i < count; ++i) {
             if ((state >> i & 1) == 0) continue;
+            buddy->open_edges({first + i, first + i + 1});
             buddy->give({first + i, first + i + 1});
             model.mark({first + i, first + i + 1}, true);
         }
