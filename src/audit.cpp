@@ -6,7 +6,7 @@
 //   region   its geometry is the one that its bounds give
 //   nodes    a parent's bit is set exactly when its child's word is not zero; orders are entered exactly
 //   tiling   free extents, slabs and runs cover the usable pages without gap or overlap, and the counts agree
-//   slabs    slots = live + pool + magazine + word, each slot in one of them; room and spares are told exactly
+//   slabs    slots = live + pool + ring + word, each slot in one of them; room and spares are told exactly
 //   books    what the counters say is what was counted; free + slabs + runs + reserved + map = region
 #include "heap_core.hpp"
 
@@ -37,12 +37,13 @@ private:
     bool slab_is_sound(Region& region, Word page, unsigned size_class);
     bool slots_are_sound(Region& region, Word page, unsigned size_class);
     bool class_is_sound(unsigned size_class);
-    bool magazine_is_sound(unsigned size_class);
+    bool ring_is_sound(unsigned size_class);
     bool word_is_sound(unsigned size_class);
     bool is_free_slot(uintptr_t address, unsigned size_class) const;
 
     HeapCore const& heap_;
     slab_audit& result_;
+    Word ring_count_ = 0;     // blocks in the ring of the class
     Word marked_free_ = 0;    // pages of the region that bits of free units tell
     Word run_pages_ = 0;      // counted in all regions: pages of large blocks,
     Word usable_pages_ = 0;   // pages that are neither maps nor reserved,
@@ -258,16 +259,21 @@ bool Auditor::is_free_slot(uintptr_t address, unsigned size_class) const {
            (view->slots(address)[slot / word_bits] & bit(slot % word_bits)) == 0;
 }
 
-bool Auditor::magazine_is_sound(unsigned size_class) {
+bool Auditor::ring_is_sound(unsigned size_class) {
     Front const& front = heap_.fronts_[size_class];
-    if (front.capacity != magazine_capacity(size_class) || front.count > front.capacity) {
-        return broken("a magazine holds no more than its capacity");
+    if (front.mask != ring_capacity(size_class) - 1 || front.top > front.mask) {
+        return broken("a ring has its class's capacity");
     }
-    for (unsigned i = 0; i < front.count; ++i) {
-        uintptr_t const address = front.magazine[i];
-        if (!is_free_slot(address, size_class)) return broken("a magazine holds free slots of its class", address);
-        for (unsigned j = 0; j < i; ++j) {
-            if (front.magazine[j] == address) return broken("a magazine holds a slot once", address);
+    ring_count_ = 0;
+    for (unsigned age = 1; age <= front.mask + 1; ++age) {
+        uintptr_t const address = front.ring[(front.top - age) & front.mask];
+        if (address == 0) continue;
+        if (++ring_count_ != age) return broken("a ring has no gaps", address);
+        if (!is_free_slot(address, size_class)) return broken("a ring holds free slots of its class", address);
+        for (unsigned younger = 1; younger < age; ++younger) {
+            if (front.ring[(front.top - younger) & front.mask] == address) {
+                return broken("a ring holds a slot once", address);
+            }
         }
         uintptr_t const bit_of_word = (address - front.word_base) >> class_shift(size_class);
         if (bit_of_word < word_bits && (front.word & bit(static_cast<unsigned>(bit_of_word))) != 0) {
@@ -288,7 +294,7 @@ bool Auditor::word_is_sound(unsigned size_class) {
 
 // The front, and the books of the class.
 bool Auditor::class_is_sound(unsigned size_class) {
-    if (!magazine_is_sound(size_class) || !word_is_sound(size_class)) return false;
+    if (!ring_is_sound(size_class) || !word_is_sound(size_class)) return false;
     Word slabs = 0, empty = 0, live = 0, pooled = 0;
     for (unsigned i = 0; i < heap_.region_count_; ++i) {
         Region& region = heap_.region(i);
@@ -307,8 +313,8 @@ bool Auditor::class_is_sound(unsigned size_class) {
     if (front.pages != slabs) return broken("a class's slabs are counted exactly");
     if (front.spares != empty) return broken("a class's spares are counted exactly");
     if (heap_.live(size_class) != live) return broken("a class's live blocks are counted exactly");
-    return live + pooled + front.count + popcount(front.word) == slabs * class_slots(size_class) ||
-           broken("each slot is live, in its pool, in the magazine or in the front's word");
+    return live + pooled + ring_count_ + popcount(front.word) == slabs * class_slots(size_class) ||
+           broken("each slot is live, in its pool, in the ring or in the front's word");
 }
 
 int HeapCore::audit(slab_audit* out) const {

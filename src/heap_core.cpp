@@ -97,7 +97,7 @@ HeapCore::Block HeapCore::live_block(uintptr_t address) const {
 
 void HeapCore::deallocate_block(uintptr_t address, Block const& block) {
     if (block.pages == 0) {
-        put_slot(block.size_class, address);
+        put_slot(block.size_class, address, view_to_use(address)->live(address));
     } else {
         free_run(*region_of(address), address >> page_shift);
         ++large_frees_;

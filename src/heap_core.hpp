@@ -45,14 +45,17 @@ public:
         return reinterpret_cast<void*>(address);
     }
 
-    // Takes a block back if that is a usual case; false if not, and then nothing has changed: deallocate_slow does it.
+    // Takes a block back if it is a slot of the primary region; false if not, and then nothing has changed:
+    // deallocate_slow does it.
     [[gnu::always_inline]] bool deallocate_fast(void* ptr) {
         uintptr_t const address = reinterpret_cast<uintptr_t>(ptr);
         if (!primary_.knows(address)) [[unlikely]] return false;
         unsigned const size_class = primary_.tag(address);
         if (size_class >= class_count || address % granule != 0) [[unlikely]] return false;
         Word& live = primary_.live(address);
-        return (live & PageView::live_bit(address)) != 0 && put_front_slot(size_class, address, live);
+        if ((live & PageView::live_bit(address)) == 0) [[unlikely]] return false;
+        put_slot(size_class, address, live);
+        return true;
     }
     void deallocate_slow(void* ptr, CallSite site);
 

@@ -25,9 +25,11 @@ constexpr unsigned slots_in_word(unsigned size_class, unsigned slot_word) {
 
 uintptr_t Slabs::take_slot(unsigned size_class) {
     Front& front = fronts_[size_class];
-    uintptr_t address;
-    if (front.count != 0) {
-        address = front.magazine[--front.count];
+    unsigned const newest = (front.top - 1) & front.mask;
+    uintptr_t address = front.ring[newest];
+    if (address != 0) {
+        front.ring[newest] = 0;
+        front.top = newest;
     } else {
         if (front.word == 0 && !refill(size_class)) return 0;
         address = front.word_base + slot_offset(size_class, lowest_bit(front.word));
@@ -37,17 +39,10 @@ uintptr_t Slabs::take_slot(unsigned size_class) {
     return address;
 }
 
-void Slabs::put_slot(unsigned size_class, uintptr_t address) {
-    Word& live = view_to_use(address)->live(address);
-    if (put_front_slot(size_class, address, live)) return;
-    spill(size_class, spill_batch(size_class), spare_limit(size_class));
-    put_front_slot(size_class, address, live);
-}
-
 uintptr_t Slabs::take_slot_at_hand(unsigned size_class) {
     Front const& front = fronts_[size_class];
-    bool const at_hand = front.count != 0 || front.word != 0 || refill_from_room(size_class);
-    return at_hand ? take_slot(size_class) : 0;
+    bool const in_front = front.ring[(front.top - 1) & front.mask] != 0 || front.word != 0;
+    return in_front || refill_from_room(size_class) ? take_slot(size_class) : 0;
 }
 
 bool Slabs::refill(unsigned size_class) {
@@ -112,37 +107,28 @@ unsigned Slabs::spare_limit(unsigned size_class) const {
     return share < 1 ? 1 : share > 16 ? 16 : static_cast<unsigned>(share);
 }
 
-bool Slabs::pool(unsigned size_class, Word* slots, unsigned slot_word, Word added) {
-    Word const before = slots[slot_word];
-    slots[slot_word] = before | added;
-    return before == 0 || (before | added) == all_slots(size_class, slot_word);
+void Slabs::pool_slot(unsigned size_class, uintptr_t address) {
+    PageView const* const view = view_of(address);
+    unsigned const slot = slot_at(size_class, address % page_size);
+    Word& pool = view->slots(address)[slot_words == 1 ? 0 : slot / word_bits];
+    Word const before = pool;
+    Word const now = before | bit(slot % word_bits);
+    pool = now;
+    // If the pool has two words, on 32-bit machines, its slab is empty only when both are full.
+    if (before == 0 || now == front_at(size_class).full) [[unlikely]] slab_changed(size_class, address);
 }
 
-bool Slabs::slab_changed(unsigned size_class, Region& region, Word page, unsigned max_spares) {
+void Slabs::slab_changed(unsigned size_class, uintptr_t address) {
+    Region& region = *region_of(address);
+    Word const page = address >> page_shift;
     region.room(size_class).set(page);
-    if (!is_empty(region.slots(page), size_class)) return false;
+    if (!is_empty(region.slots(page), size_class)) return;
     Front& front = fronts_[size_class];
-    if (front.spares < max_spares) {
+    if (front.spares < spare_limit(size_class)) {
         ++front.spares;
-        return false;
+    } else {
+        return_slab(size_class, region, page);
     }
-    return_slab(size_class, region, page);
-    return true;
-}
-
-void Slabs::spill(unsigned size_class, unsigned count, unsigned max_spares) {
-    Front& front = fronts_[size_class];
-    unsigned done = 0;
-    // Returning a slab is the longest step: after one, the rest can wait for the next time, unless all have to go.
-    for (bool returned = false; done < count && (!returned || max_spares == 0); ++done) {
-        uintptr_t const address = front.magazine[done];
-        unsigned const slot = slot_at(size_class, address % page_size);
-        Word* const slots = view_of(address)->slots(address);
-        if (!pool(size_class, slots, slot / word_bits, bit(slot % word_bits))) continue;
-        returned = slab_changed(size_class, *region_of(address), address >> page_shift, max_spares);
-    }
-    front.count -= done;
-    for (unsigned i = 0; i < front.count; ++i) front.magazine[i] = front.magazine[i + done];
 }
 
 // Gives the rest of the front's word back. Of its slots those at the top may never have been handed out.
@@ -157,7 +143,8 @@ void Slabs::pool_word(unsigned size_class) {
     region.handed(page)[slot_word] = static_cast<uint8_t>(handed);
     Word const rest = front.word;
     front.word = 0;
-    if (pool(size_class, region.slots(page), slot_word, rest)) slab_changed(size_class, region, page, 0);
+    region.slots(page)[slot_word] |= rest;
+    slab_changed(size_class, front.word_base);
 }
 
 void Slabs::return_spares(unsigned size_class) {
@@ -173,7 +160,11 @@ void Slabs::return_spares(unsigned size_class) {
 
 void Slabs::collect() {
     for (unsigned c = 0; c < class_count; ++c) {
-        spill(c, fronts_[c].count, 0);
+        Front& front = fronts_[c];
+        for (unsigned i = 0; i <= front.mask; ++i) {
+            if (front.ring[i] != 0) pool_slot(c, front.ring[i]);
+            front.ring[i] = 0;
+        }
         pool_word(c);
         return_spares(c);
     }

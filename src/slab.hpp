@@ -6,14 +6,14 @@
 // whose pool is not empty is a member of its class's tree `room`; alloc takes from the lowest one, which keeps the
 // heap dense and lets high slabs drain.
 //
-// In front of the pools each class has a front: a magazine (Bonwick and Adams, 2001) of the blocks freed last, and one word
-// of slots taken from a pool.
+// In front of the pools each class has a front: a ring of the blocks freed last (what Bonwick and Adams, 2001, call a
+// magazine), and one word of slots taken from a pool.
 //
-//     alloc   top of magazine  ->  lowest slot of word  ->  next word of the lowest slab with room  ->  new slab
-//     free    top of magazine; when it is full, its oldest few go back to the pools of their slabs
+//     alloc   newest of ring  ->  lowest slot of word  ->  next word of the lowest slab with room  ->  new slab
+//     free    newest of ring; if that pushes the oldest out, it goes to the pool of its slab
 //
 // Every free slot is in exactly one of the three places, which the audit proves:
-//     slots of a slab = live + pool + magazine + word
+//     slots of a slab = live + pool + ring + word
 //
 // A slab whose slots are all in its pool is empty. A few empty slabs per class are kept as spares, so that a workload at
 // the boundary does not set up and return the same page again and again; any other goes back to the pages at once.
@@ -27,20 +27,19 @@
 
 namespace slabheap {
 
-constexpr unsigned magazine_size = 32;
+constexpr unsigned ring_size = 32;
 
-// Blocks that a class's magazine holds: no more than 32, and no more than 32 KiB.
-constexpr unsigned magazine_capacity(unsigned size_class) {
+// Blocks that a class's ring holds, a power of two: no more than 32, and no more than 32 KiB.
+constexpr unsigned ring_capacity(unsigned size_class) {
     size_t const by_bytes = 0x8000 >> class_shift(size_class);
-    return by_bytes < magazine_size ? static_cast<unsigned>(by_bytes) : magazine_size;
+    return by_bytes < ring_size ? static_cast<unsigned>(by_bytes) : ring_size;
 }
-// Blocks that a full magazine gives back: few, so that the longest free stays short.
-constexpr unsigned spill_batch(unsigned size_class) { return magazine_capacity(size_class) / 4; }
-static_assert(spill_batch(class_count - 1) >= 1);
+static_assert(is_power_of_two(ring_capacity(0)) && is_power_of_two(ring_capacity(class_count - 1)));
 
 struct Front {
-    unsigned count;          // blocks in the magazine, the oldest first
-    unsigned capacity;       // blocks that it may hold
+    unsigned top;            // where in the ring the next freed block goes; the newest is before it
+    unsigned mask;           // ring_capacity - 1
+    Word full;               // the pool's (first) word in an empty slab
     Word word;               // slots taken from a pool and not handed out yet
     uintptr_t word_base;     // address of the slot that the word's bit 0 stands for
     unsigned word_handed;    // slots of the word that had ever been handed out when it was taken
@@ -48,24 +47,29 @@ struct Front {
     size_t pages;            // slabs of the class
     size_t allocations;      // blocks handed out, ever
     size_t frees;            // blocks taken back, ever
-    uintptr_t magazine[magazine_size];
+    uintptr_t ring[ring_size];  // 0: empty
 };
 
 class Slabs : public PageAllocator {
 public:
     // Makes the fronts ready; all else may be zero.
     void set_up() {
-        for (unsigned c = 0; c < class_count; ++c) fronts_[c].capacity = magazine_capacity(c);
+        for (unsigned c = 0; c < class_count; ++c) {
+            fronts_[c].mask = ring_capacity(c) - 1;
+            fronts_[c].full = all_slots(c, 0);
+        }
     }
 
     // Takes a slot of the class and marks it live, if its front has one in the primary region; false if not. The usual
     // case: short, and without a call.
     [[gnu::always_inline]] bool take_front_slot(unsigned size_class, uintptr_t& address) {
         Front& front = front_at(size_class);
-        if (front.count != 0) {
-            address = front.magazine[front.count - 1];
+        unsigned const newest = (front.top - 1) & front.mask;
+        address = front.ring[newest];
+        if (address != 0) {
             if (!primary_.knows(address)) return false;
-            --front.count;
+            front.ring[newest] = 0;
+            front.top = newest;
         } else {
             if (front.word == 0) return false;
             address = front.word_base + slot_offset(size_class, lowest_bit(front.word));
@@ -76,19 +80,19 @@ public:
         return true;
     }
 
-    // Keeps the slot of a live block, if the magazine is not full; false if it is, and then nothing has changed.
-    [[gnu::always_inline]] bool put_front_slot(unsigned size_class, uintptr_t address, Word& live) {
-        Front& front = front_at(size_class);
-        if (front.count >= front.capacity) return false;
-        live &= ~PageView::live_bit(address);
-        front.magazine[front.count++] = address;
-        ++front.frees;
-        return true;
-    }
-
-    // Both, in every case. 0: neither slot nor page at hand.
+    // The same in every case. 0: neither slot nor page at hand.
     uintptr_t take_slot(unsigned size_class);
-    void put_slot(unsigned size_class, uintptr_t address);
+
+    // Takes the slot of a live block back.
+    [[gnu::always_inline]] void put_slot(unsigned size_class, uintptr_t address, Word& live) {
+        Front& front = front_at(size_class);
+        live &= ~PageView::live_bit(address);
+        ++front.frees;
+        uintptr_t const oldest = front.ring[front.top];
+        front.ring[front.top] = address;
+        front.top = (front.top + 1) & front.mask;
+        if (oldest != 0) pool_slot(size_class, oldest);
+    }
 
     // As take_slot, from a class that has a free slot already: 0 when that needs a page.
     uintptr_t take_slot_at_hand(unsigned size_class);
@@ -126,14 +130,12 @@ protected:
     void fetch_word(unsigned size_class, Region& region, Word page);
     Found set_up_slab(unsigned size_class);
 
-    // Gives the oldest blocks of the magazine back to their pools.
-    void spill(unsigned size_class, unsigned count, unsigned max_spares);
-    // Adds slots to a slab's pool, without what may follow from it. True: slab_changed has to be called.
-    static bool pool(unsigned size_class, Word* slots, unsigned slot_word, Word added);
-    // What follows when a pool is no longer empty, or has all slots: the slab has room, becomes a spare, or goes back to
-    // the pages (true).
-    bool slab_changed(unsigned size_class, Region& region, Word page, unsigned max_spares);
+    // Puts a slot, or the rest of the front's word, into the pool of its slab.
+    void pool_slot(unsigned size_class, uintptr_t address);
     void pool_word(unsigned size_class);
+    // What follows when a pool is no longer empty, or has all slots: the slab has room, becomes a spare, or goes back to
+    // the pages.
+    void slab_changed(unsigned size_class, uintptr_t address);
     void return_slab(unsigned size_class, Region& region, Word page);
     void return_spares(unsigned size_class);
 

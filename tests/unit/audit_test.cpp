@@ -103,7 +103,7 @@ TEST_F(AuditTest, APoolThatLostASlot) {
     for (void* block : blocks_[0]) {
         Word& slots = region().slots(page_of(address_of(block)))[0];
         if (popcount(slots) < 2) continue;
-        expect_when(slots, slots & (slots - 1), "each slot is live, in its pool, in the magazine or in the front's word");
+        expect_when(slots, slots & (slots - 1), "each slot is live, in its pool, in the ring or in the front's word");
         return;
     }
     FAIL() << "no pool has two slots";
