@@ -83,72 +83,61 @@ void Buddy::give(PageRange pages) {
     }
 }
 
-void Buddy::cut(unsigned level, Word node, PageRange pages, Edge& left, Edge& right) {
-    unsigned const shift = shift_of(level);
-    Word const low = pages.first >> shift;        // the unit that the left edge cuts or starts
-    Word const high = (pages.end - 1) >> shift;   // and that of the right edge
-    bool const has_left = low >> word_shift == node;
-    bool const has_right = high >> word_shift == node;
-    bool const split = has_left && left.active ? left.split : right.split;
-    if (split) open_below(level, node);
-
-    Word const units = split ? all_ones : word(level, node, column::free_units);
-    Word const cut_units = bits_between(has_left ? digit(low) : 0, has_right ? digit(high) : word_bits - 1);
-    if ((units & cut_units) != 0) store(level, node, units & ~cut_units);
-
-    // An edge inside a unit goes on below; there the unit's word counts as all ones if the unit was free.
-    Word const inside = bits_below(shift);
-    if (has_left) left = {(pages.first & inside) != 0, (units & bit(digit(low))) != 0};
-    if (has_right) right = {(pages.end & inside) != 0, (units & bit(digit(high))) != 0};
+// The free unit that has the page, which is free.
+Buddy::Place Buddy::unit_of(Word page) const {
+    unsigned level = root;
+    while ((word(level, page >> shift_of(level + 1), column::free_units) & bit(digit(page >> shift_of(level)))) == 0) {
+        --level;
+    }
+    return {level, page >> shift_of(level)};
 }
 
 void Buddy::take(PageRange pages) {
     free_pages_ -= pages.count();
-    Edge left{true, false}, right{true, false};
-    for (unsigned level = root + 1; level-- > 0 && (left.active || right.active);) {
-        unsigned const shift = shift_of(level + 1);
-        Word const left_node = pages.first >> shift;
-        Word const right_node = (pages.end - 1) >> shift;
-        if (left_node == right_node) {
-            cut(level, left_node, pages, left, right);
-        } else {
-            Edge unused{false, false};
-            if (left.active) cut(level, left_node, pages, left, unused);
-            if (right.active) cut(level, right_node, pages, unused, right);
+    while (pages.first < pages.end) {
+        Place at = unit_of(pages.first);
+        Word units = word(at.level, at.unit >> word_shift, column::free_units);
+        // Split the unit while the pages are no whole unit from its start on; what is split off counts as all ones.
+        while ((pages.first & bits_below(shift_of(at.level))) != 0 || pages.count() >> shift_of(at.level) == 0) {
+            store(at.level, at.unit >> word_shift, units & ~bit(digit(at.unit)));
+            --at.level;
+            at.unit = pages.first >> shift_of(at.level);
+            open_below(at.level, at.unit >> word_shift);
+            units = all_ones;
         }
+        Word const last = at.unit + (pages.count() >> shift_of(at.level)) - 1;
+        Word const last_here = last < (at.unit | (word_bits - 1)) ? last : at.unit | (word_bits - 1);
+        store(at.level, at.unit >> word_shift, units & ~bits_between(digit(at.unit), digit(last_here)));
+        pages.first = (last_here + 1) << shift_of(at.level);
     }
 }
 
-// The order has a block.
-Buddy::Place Buddy::find(unsigned order) const {
-    unsigned const found = order + lowest_bit(orders_ >> order);
-    unsigned const level = found / word_shift < root ? found / word_shift : root;
-    Word node = first_node(root);
-    if (level < root) {
-        node = order_tree(found).first();
-    } else {
-        Word const units = word(root, node, column::free_units);
-        if (units == 0 || order_in(root, units) < found) node = last_node(root);
-    }
-    unsigned const run_order = order > shift_of(level) ? order - shift_of(level) : 0;
-    return {level, (node << word_shift) | best_run(word(level, node, column::free_units), run_order)};
+// The node of the level that has the block which orders_ tells of.
+Word Buddy::node_with(unsigned order, unsigned level) const {
+    if (level < root) return order_tree(order).first();
+    Word const units = word(root, first_node(root), column::free_units);
+    return units != 0 && order_in(root, units) >= order ? first_node(root) : last_node(root);
 }
 
 Word Buddy::allocate(Word count, unsigned order) {
     if (order >= max_orders || orders_ >> order == 0) return none;
-    Place const place = find(order);
-    Word const page = place.unit << shift_of(place.level);
+    unsigned const found = order + lowest_bit(orders_ >> order);
+    unsigned level = found / word_shift < root ? found / word_shift : root;
+    Word const node = node_with(found, level);
+    Word units = word(level, node, column::free_units);
+    unsigned const run_order = order > shift_of(level) ? order - shift_of(level) : 0;
+    unsigned const first = best_run(units, run_order);
+    Word const page = ((node << word_shift) | first) << shift_of(level);
     Word const last = page + count - 1;
     free_pages_ -= count;
     // At the level of the block, cut the units that the pages reach into. The last of them may be cut on below.
-    Word cut = bits_between(digit(place.unit), digit(last >> shift_of(place.level)));
-    Word units = word(place.level, place.unit >> word_shift, column::free_units);
-    for (unsigned level = place.level;; --level) {
+    for (Word cut = bits_between(first, digit(last >> shift_of(level)));;) {
         store(level, last >> shift_of(level + 1), units & ~cut);
         if (((last + 1) & bits_below(shift_of(level))) == 0) return page;
-        open_below(level - 1, last >> shift_of(level));
+        --level;
+        open_below(level, last >> shift_of(level + 1));
         units = all_ones;
-        cut = bits_below(digit(last >> shift_of(level - 1)) + 1);
+        cut = bits_below(digit(last >> shift_of(level)) + 1);
     }
 }
 

@@ -70,19 +70,13 @@ public:
     Word order_mask() const { return orders_; }
 
 private:
-    // A word of free units, and the first unit of a block in it.
+    // A unit of a level.
     struct Place {
         unsigned level;
         Word unit;
     };
-    Place find(unsigned order) const;
-
-    // What a cut leaves for the level below: the two edges, and whether each lies in a unit that was wholly free.
-    struct Edge {
-        bool active;
-        bool split;
-    };
-    void cut(unsigned level, Word node, PageRange pages, Edge& left, Edge& right);
+    Place unit_of(Word page) const;
+    Word node_with(unsigned order, unsigned level) const;
 
     // Stores a word of free units, and enters its node under the order of the word's largest block.
     void store(unsigned level, Word node, Word units);

@@ -36,16 +36,13 @@ Diagnosis HeapCore::diagnose(uintptr_t address) const {
     return {block == address ? SLAB_FAULT_DOUBLE_FREE : SLAB_FAULT_NEVER_ALLOCATED, block, class_size(size_class)};
 }
 
-void HeapCore::fault_not_live(CallSite site, uintptr_t address, size_t size, size_t align) {
-    Diagnosis const found = diagnose(address);
-    bool const misaligned = found.kind != SLAB_FAULT_FOREIGN && address % granule != 0;
-    fault(misaligned ? SLAB_FAULT_MISALIGNED : found.kind, site, address, size, align);
-}
-
-void HeapCore::fault(slab_fault_kind kind, CallSite site, uintptr_t address, size_t size, size_t align) {
+void* HeapCore::fault(CallSite site, uintptr_t address, size_t size, size_t align) {
     Diagnosis const found = diagnose(address);
     ++faults_;
-    slab_fault const record{kind,
+    bool const misaligned = found.kind != SLAB_FAULT_FOREIGN && address % granule != 0;
+    slab_fault const record{live_block(address).size != 0 ? SLAB_FAULT_WRONG_SIZE
+                            : misaligned                 ? SLAB_FAULT_MISALIGNED
+                                                         : found.kind,
                             reinterpret_cast<const void*>(address),
                             reinterpret_cast<const void*>(found.block),
                             found.block_size,
@@ -55,6 +52,7 @@ void HeapCore::fault(slab_fault_kind kind, CallSite site, uintptr_t address, siz
                             site.call};
     if (fault_handler_ == nullptr) __builtin_trap();
     fault_handler_(&record);
+    return nullptr;
 }
 
 }  // namespace slabheap

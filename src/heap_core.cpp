@@ -23,55 +23,52 @@ void* HeapCore::fail() {
     return nullptr;
 }
 
-// The class's own slots and a new slab were tried. What is left: slots in other classes' empty slabs and in fronts, then
-// a slot of a larger class, which is aligned to its size.
-uintptr_t HeapCore::try_slot(size_t size, size_t align) {
-    unsigned const own_class = class_of(size, align);
-    uintptr_t address = take_slot(own_class);
-    if (address != 0) return address;
-    collect();
-    address = take_slot(own_class);
-    for (unsigned c = own_class + 1; c < class_count && address == 0; ++c) address = take_slot_at_hand(c);
-    return address;
-}
-
-uintptr_t HeapCore::try_pages(Word count, Word align) {
-    Found run = allocate_run(count, align);
-    if (run.region == nullptr) {
-        collect();
-        run = allocate_run(count, align);
-        if (run.region == nullptr) return 0;
-    }
-    ++large_allocations_;
-    taken_pages_ += count;
-    return run.page << page_shift;
-}
-
 void* HeapCore::allocate_slow(size_t size, size_t align) {
     if (!is_power_of_two(align) || !initialised()) return fail();
     size += size == 0;
-    if (!fits_a_class(size, align)) return request_pages(pages_for(size), size, align);
-    uintptr_t address = try_slot(size, align);
-    if (address == 0 && oom_hook_ != nullptr && oom_hook_(size, align) != 0) address = try_slot(size, align);
-    if (address == 0) return fail();
-    requested_ += size;
-    return reinterpret_cast<void*>(address);
-}
-
-// `size` and `align` are what the caller asked for, `count` the pages that it takes.
-void* HeapCore::request_pages(Word count, size_t size, size_t align) {
-    if (count > all_ones >> page_shift) return fail();  // more than the address space
-    Word const page_align = align < page_size ? 1 : align >> page_shift;
-    uintptr_t address = try_pages(count, page_align);
-    if (address == 0 && oom_hook_ != nullptr && oom_hook_(size, align) != 0) address = try_pages(count, page_align);
-    if (address == 0) return fail();
-    requested_ += size;
-    return reinterpret_cast<void*>(address);
+    return obtain(fits_a_class(size, align) ? 0 : pages_for(size), size, align);
 }
 
 void* HeapCore::allocate_pages(size_t count, size_t align) {
+    if (!is_power_of_two(align) || !initialised()) return fail();
     count += count == 0;
-    return is_power_of_two(align) && initialised() ? request_pages(count, count << page_shift, align) : fail();
+    return obtain(count, count << page_shift, align);
+}
+
+// Tries what is at hand; then collects what fronts and empty slabs hold, and tries harder; then asks the hook, and begins
+// again. pages 0: a slot.
+void* HeapCore::obtain(Word pages, size_t size, size_t align) {
+    if (pages > all_ones >> page_shift) return fail();  // more than the address space
+    for (bool asked = false;; asked = true) {
+        uintptr_t address = pages == 0 ? take_slot(class_of(size, align)) : find_pages(pages, align);
+        if (address == 0) {
+            collect();
+            address = pages == 0 ? take_any_slot(class_of(size, align)) : find_pages(pages, align);
+        }
+        if (address != 0) {
+            requested_ += size;
+            return reinterpret_cast<void*>(address);
+        }
+        if (asked || oom_hook_ == nullptr || oom_hook_(size, align) == 0) return fail();
+    }
+}
+
+// A slot of the class, or of a larger one, which is aligned to its size.
+uintptr_t HeapCore::take_any_slot(unsigned size_class) {
+    uintptr_t address = take_slot(size_class);
+    for (unsigned c = size_class + 1; c < class_count && address == 0; ++c) address = take_slot_at_hand(c);
+    return address;
+}
+
+uintptr_t HeapCore::find_pages(Word pages, size_t align) {
+    Word const page_align = align < page_size ? 1 : align >> page_shift;
+    uintptr_t address = allocate_run(pages, page_align);
+    if (address == 0) address = search_run(pages, page_align);
+    if (address != 0) {
+        ++large_allocations_;
+        taken_pages_ += pages;
+    }
+    return address;
 }
 
 void* HeapCore::allocate_zeroed(size_t count, size_t size, size_t align) {
@@ -83,20 +80,19 @@ void* HeapCore::allocate_zeroed(size_t count, size_t size, size_t align) {
 }
 
 HeapCore::Block HeapCore::live_block(uintptr_t address) const {
-    Block const no_block{0, 0, 0};
+    Block const no_block{0, 0};
     PageView const* const view = view_of(address);
     if (view == nullptr || address % granule != 0) return no_block;
     uint8_t const what = view->tag(address);
     if (what != tag::large && !tag::is_slab(what)) return no_block;
     if (what == tag::large && address % page_size != 0) return no_block;
     if ((view->live(address) & PageView::live_bit(address)) == 0) return no_block;
-    if (tag::is_slab(what)) return {class_size(what), 0, what};
-    Word const pages = view->slots(address)[0];
-    return {pages << page_shift, pages, 0};
+    if (tag::is_slab(what)) return {class_size(what), what};
+    return {view->slots(address)[0] << page_shift, class_count};
 }
 
-void HeapCore::deallocate_block(uintptr_t address, Block const& block) {
-    if (block.pages == 0) {
+void HeapCore::deallocate_block(uintptr_t address, Block block) {
+    if (!block.is_large()) {
         put_slot(block.size_class, address, view_to_use(address)->live(address));
     } else {
         free_run(*region_of(address), address >> page_shift);
@@ -108,7 +104,10 @@ void HeapCore::deallocate_slow(void* ptr, CallSite site) {
     uintptr_t const address = reinterpret_cast<uintptr_t>(ptr);
     if (address == 0) return;
     Block const block = live_block(address);
-    if (block.size == 0) return fault_not_live(site, address, 0, 0);
+    if (block.size == 0) {
+        fault(site, address, 0, 0);
+        return;
+    }
     deallocate_block(address, block);
 }
 
@@ -116,14 +115,20 @@ void HeapCore::deallocate_sized(void* ptr, size_t size, size_t align, CallSite s
     uintptr_t const address = reinterpret_cast<uintptr_t>(ptr);
     if (address == 0) return;
     Block const block = live_block(address);
-    if (block.size == 0) return fault_not_live(site, address, size, align);
+    if (block.size == 0) {
+        fault(site, address, size, align);
+        return;
+    }
     bool right = false;
-    if (block.pages == 0) {
+    if (!block.is_large()) {
         right = may_hold(block.size_class, size, align);
     } else if (is_power_of_two(align) && address % align == 0) {
-        right = pages_for(size + (size == 0)) == block.pages;
+        right = pages_for(size + (size == 0)) == block.pages();
     }
-    if (!right) return fault(SLAB_FAULT_WRONG_SIZE, site, address, size, align);
+    if (!right) {
+        fault(site, address, size, align);
+        return;
+    }
     deallocate_block(address, block);
 }
 
@@ -134,15 +139,21 @@ void HeapCore::deallocate_pages(void* ptr, size_t count, CallSite site) {
     size_t size;
     if (__builtin_mul_overflow(count, page_size, &size)) size = all_ones;
     Block const block = live_block(address);
-    if (block.size == 0) return fault_not_live(site, address, size, page_size);
-    if (block.pages != count) return fault(SLAB_FAULT_WRONG_SIZE, site, address, size, page_size);
+    if (block.size == 0) {
+        fault(site, address, size, page_size);
+        return;
+    }
+    if (!block.is_large() || block.pages() != count) {
+        fault(site, address, size, page_size);
+        return;
+    }
     deallocate_block(address, block);
 }
 
 size_t HeapCore::usable_size(const void* ptr, CallSite site) {
     uintptr_t const address = reinterpret_cast<uintptr_t>(ptr);
     Block const block = live_block(address);
-    if (block.size == 0) fault_not_live(site, address, 0, 0);
+    if (block.size == 0) fault(site, address, 0, 0);
     return block.size;
 }
 

@@ -85,27 +85,31 @@ public:
 private:
     friend class Auditor;
 
-    // A live block; size 0: the address is not the start of one. pages 0: it is a slot of a slab.
+    // A live block; size 0: the address is not the start of one. Small enough to be passed in registers.
     struct Block {
         size_t size;
-        Word pages;
-        unsigned size_class;
+        unsigned size_class;  // class_count: whole pages
+        bool is_large() const { return size_class == class_count; }
+        Word pages() const { return size >> page_shift; }
     };
     Block live_block(uintptr_t address) const;
 
     void* allocate_slow(size_t size, size_t align);
-    uintptr_t try_slot(size_t size, size_t align);
-    uintptr_t try_pages(Word count, Word align);  // align in pages
+    void* obtain(Word pages, size_t size, size_t align);
+    uintptr_t take_any_slot(unsigned size_class);
+    uintptr_t find_pages(Word pages, size_t align);
     void* fail();
-    void* request_pages(Word count, size_t size, size_t align);
 
-    void deallocate_block(uintptr_t address, Block const& block);
-    bool resize_in_place(uintptr_t address, Block const& block, size_t size, size_t align);
+    void deallocate_block(uintptr_t address, Block block);
+    bool resize_in_place(uintptr_t address, size_t size, size_t align);
+    [[gnu::noinline]] void* move(uintptr_t address, size_t size, size_t align);
+    void* finish_move(uintptr_t address, void* moved, size_t size);
+    void* grow_after_all(uintptr_t address, size_t size, size_t align);
 
     Diagnosis diagnose(uintptr_t address) const;
-    // Reports a broken contract; the call that found it then returns without having changed anything.
-    void fault(slab_fault_kind kind, CallSite site, uintptr_t address, size_t size, size_t align);
-    void fault_not_live(CallSite site, uintptr_t address, size_t size, size_t align);
+    // Reports a broken contract: the address is no live block's start, or size and align do not fit the block. The call that
+    // found it then returns without having changed anything. Returns null.
+    void* fault(CallSite site, uintptr_t address, size_t size, size_t align);
 
     slab_fault_handler fault_handler_;
     slab_oom_hook oom_hook_;

@@ -87,42 +87,37 @@ void PageAllocator::give(Region& region, PageRange pages) {
     refresh_primary();
 }
 
-PageAllocator::Found PageAllocator::take_page() {
-    for (unsigned i = 0; i < region_count_; ++i) {
-        Word const page = region(i).allocate(1, 0);
-        if (page == Region::none) continue;
-        taken(region(i), page);
-        return {&region(i), page};
-    }
-    return {nullptr, 0};
-}
-
-void PageAllocator::give_page(Region& region, Word page) {
-    region.give({page, page + 1});
-}
-
 void PageAllocator::mark_run(Region& region, PageRange pages, uint8_t run_tag) {
     region.set_head(pages.first, run_tag);
     region.slots(pages.first)[0] = pages.count();
     region.live(pages.first)[0] = run_tag == tag::large ? 1 : 0;
 }
 
-PageAllocator::Found PageAllocator::allocate_run(Word count, Word align) {
+uintptr_t PageAllocator::allocate_run(Word count, Word align) {
     unsigned const order = order_of(count > align ? count : align);
-    for (int across_blocks = 0; across_blocks < 2; ++across_blocks) {
-        for (unsigned i = 0; i < region_count_; ++i) {
-            Region& r = region(i);
-            if (r.free_pages() < count) continue;
-            Word const page = across_blocks != 0 ? r.search(count, align) : r.allocate(count, order);
-            if (page == Region::none) continue;
-            if (across_blocks != 0) r.take({page, page + count});
-            taken(r, page);
-            mark_run(r, {page, page + count}, tag::large);
-            run_pages_ += count;
-            return {&r, page};
-        }
+    for (unsigned i = 0; i < region_count_; ++i) {
+        Word const page = region(i).allocate(count, order);
+        if (page != Region::none) return start_run(region(i), page, count);
     }
-    return {nullptr, 0};
+    return 0;
+}
+
+uintptr_t PageAllocator::search_run(Word count, Word align) {
+    for (unsigned i = 0; i < region_count_; ++i) {
+        if (region(i).free_pages() < count) continue;
+        Word const page = region(i).search(count, align);
+        if (page == Region::none) continue;
+        region(i).take({page, page + count});
+        return start_run(region(i), page, count);
+    }
+    return 0;
+}
+
+uintptr_t PageAllocator::start_run(Region& region, Word head, Word count) {
+    taken(region, head);
+    mark_run(region, {head, head + count}, tag::large);
+    run_pages_ += count;
+    return head << page_shift;
 }
 
 void PageAllocator::free_run(Region& region, Word head) {

@@ -41,12 +41,6 @@ struct Region : Buddy {
 
 class PageAllocator {
 public:
-    // What a search found: pages from `page` on, in `region`; region is null when there are none.
-    struct Found {
-        Region* region;
-        Word page;
-    };
-
     // Adds the region of `size` bytes at `start`. Returns a slab_status.
     int add_region(uintptr_t start, size_t size);
 
@@ -65,12 +59,10 @@ public:
     // The region that has the address, or null.
     Region* region_of(uintptr_t address) const;
 
-    // Takes one page, for a slab.
-    Found take_page();
-    void give_page(Region& region, Word page);
-
-    // Large blocks: `count` pages aligned to `align` pages. Never collects slabs; that is the heap's business.
-    Found allocate_run(Word count, Word align);
+    // Large blocks: the address of `count` pages aligned to `align` pages, or 0. The first looks for a buddy block, the second
+    // for free pages side by side. Neither collects slabs; that is the heap's business.
+    uintptr_t allocate_run(Word count, Word align);
+    uintptr_t search_run(Word count, Word align);
     void free_run(Region& region, Word head);
     // Gives the tail back, or takes the pages behind if they are free; false: they are not.
     void shrink_run(Region& region, Word head, Word count);
@@ -103,6 +95,7 @@ protected:
     void refresh_primary();
     void taken(Region& region, Word head);
     void give(Region& region, PageRange pages);  // pages that need not be what was taken at once
+    uintptr_t start_run(Region& region, Word head, Word count);
     void mark_run(Region& region, PageRange pages, uint8_t run_tag);
 
     PageView primary_;

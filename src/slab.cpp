@@ -21,6 +21,14 @@ constexpr unsigned slots_in_word(unsigned size_class, unsigned slot_word) {
     return popcount(all_slots(size_class, slot_word));
 }
 
+// The first empty slab at or behind the page, or none.
+[[gnu::noinline]] Word next_empty_slab(Region& region, unsigned size_class, Word page) {
+    do {
+        page = region.room(size_class).next(page);
+    } while (page != BitTree::none && !is_empty(region.slots(page), size_class) && ++page);
+    return page;
+}
+
 }  // namespace
 
 uintptr_t Slabs::take_slot(unsigned size_class) {
@@ -45,13 +53,7 @@ uintptr_t Slabs::take_slot_at_hand(unsigned size_class) {
     return in_front || refill_from_room(size_class) ? take_slot(size_class) : 0;
 }
 
-bool Slabs::refill(unsigned size_class) {
-    if (refill_from_room(size_class)) return true;
-    Found const slab = set_up_slab(size_class);
-    if (slab.region == nullptr) return false;
-    fetch_word(size_class, *slab.region, slab.page);
-    return true;
-}
+bool Slabs::refill(unsigned size_class) { return refill_from_room(size_class) || refill_from_page(size_class); }
 
 bool Slabs::refill_from_room(unsigned size_class) {
     for (unsigned i = 0; i < region_count_; ++i) {
@@ -78,27 +80,37 @@ void Slabs::fetch_word(unsigned size_class, Region& region, Word page) {
     if (!has_room(slots)) region.room(size_class).clear(page);
 }
 
-PageAllocator::Found Slabs::set_up_slab(unsigned size_class) {
-    Found const slab = take_page();
-    if (slab.region == nullptr) return slab;
-    Region& region = *slab.region;
-    region.set_head(slab.page, static_cast<uint8_t>(size_class));
-    region.room(size_class).set(slab.page);
-    for (unsigned w = 0; w < live_words; ++w) region.live(slab.page)[w] = 0;
+bool Slabs::refill_from_page(unsigned size_class) {
+    for (unsigned i = 0; i < region_count_; ++i) {
+        Word const page = region(i).allocate(1, 0);
+        if (page == Region::none) continue;
+        taken(region(i), page);
+        set_up_slab(size_class, region(i), page);
+        fetch_word(size_class, region(i), page);
+        return true;
+    }
+    return false;
+}
+
+void Slabs::set_up_slab(unsigned size_class, Region& region, Word page) {
+    region.set_head(page, static_cast<uint8_t>(size_class));
+    region.room(size_class).set(page);
+    for (unsigned w = 0; w < live_words; ++w) region.live(page)[w] = 0;
     for (unsigned w = 0; w < slot_words; ++w) {
-        region.slots(slab.page)[w] = all_slots(size_class, w);
-        region.handed(slab.page)[w] = 0;
+        region.slots(page)[w] = all_slots(size_class, w);
+        region.handed(page)[w] = 0;
     }
     ++fronts_[size_class].pages;
     ++fronts_[size_class].spares;
-    return slab;
 }
 
-void Slabs::return_slab(unsigned size_class, Region& region, Word page) {
+void Slabs::return_slab(unsigned size_class, uintptr_t address) {
+    Region& region = *region_of(address);
+    Word const page = address >> page_shift;
     region.room(size_class).clear(page);
     region.clear_head(page, static_cast<uint8_t>(tag::freed_slab + size_class));
-    give_page(region, page);
     --fronts_[size_class].pages;
+    region.give({page, page + 1});
 }
 
 // One spare for every 64 slabs of the class, from 1 to 16.
@@ -127,46 +139,44 @@ void Slabs::slab_changed(unsigned size_class, uintptr_t address) {
     if (front.spares < spare_limit(size_class)) {
         ++front.spares;
     } else {
-        return_slab(size_class, region, page);
+        return_slab(size_class, address);
     }
 }
 
-// Gives the rest of the front's word back. Of its slots those at the top may never have been handed out.
-void Slabs::pool_word(unsigned size_class) {
+// Empties the front into the pools.
+void Slabs::empty_front(unsigned size_class) {
     Front& front = fronts_[size_class];
+    for (unsigned i = 0; i <= front.mask; ++i) {
+        uintptr_t const address = front.ring[i];
+        if (address == 0) continue;
+        unsigned const slot = slot_at(size_class, address % page_size);
+        add_to_pool(size_class, address, slot / word_bits, bit(slot % word_bits));
+        front.ring[i] = 0;
+    }
     if (front.word == 0) return;
-    Word const page = front.word_base >> page_shift;
+    // Of the word's slots those at the top may never have been handed out.
     unsigned const slot_word = slot_at(size_class, front.word_base % page_size) / word_bits;
-    Region& region = *region_of(front.word_base);
     unsigned handed = slots_in_word(size_class, slot_word);
     while (handed > front.word_handed && (front.word & bit(handed - 1)) != 0) --handed;
-    region.handed(page)[slot_word] = static_cast<uint8_t>(handed);
-    Word const rest = front.word;
+    region_of(front.word_base)->handed(front.word_base >> page_shift)[slot_word] = static_cast<uint8_t>(handed);
+    add_to_pool(size_class, front.word_base, slot_word, front.word);
     front.word = 0;
-    region.slots(page)[slot_word] |= rest;
-    slab_changed(size_class, front.word_base);
 }
 
-void Slabs::return_spares(unsigned size_class) {
-    for (unsigned i = 0; i < region_count_ && fronts_[size_class].spares != 0; ++i) {
-        BitTree const room = region(i).room(size_class);
-        for (Word page = room.next(region(i).first_page); page != BitTree::none; page = room.next(page + 1)) {
-            if (!is_empty(region(i).slots(page), size_class)) continue;
-            return_slab(size_class, region(i), page);
-            --fronts_[size_class].spares;
-        }
-    }
+void Slabs::add_to_pool(unsigned size_class, uintptr_t address, unsigned slot_word, Word slots) {
+    Region& region = *region_of(address);
+    region.slots(address >> page_shift)[slot_word] |= slots;
+    region.room(size_class).set(address >> page_shift);
 }
 
 void Slabs::collect() {
     for (unsigned c = 0; c < class_count; ++c) {
-        Front& front = fronts_[c];
-        for (unsigned i = 0; i <= front.mask; ++i) {
-            if (front.ring[i] != 0) pool_slot(c, front.ring[i]);
-            front.ring[i] = 0;
+        empty_front(c);
+        fronts_[c].spares = 0;
+        for (unsigned i = 0; i < region_count_; ++i) {
+            Word page = region(i).first_page;
+            while ((page = next_empty_slab(region(i), c, page)) != BitTree::none) return_slab(c, page << page_shift);
         }
-        pool_word(c);
-        return_spares(c);
     }
 }
 

@@ -128,16 +128,17 @@ protected:
     bool refill(unsigned size_class);
     bool refill_from_room(unsigned size_class);
     void fetch_word(unsigned size_class, Region& region, Word page);
-    Found set_up_slab(unsigned size_class);
+    bool refill_from_page(unsigned size_class);
+    void set_up_slab(unsigned size_class, Region& region, Word page);
 
-    // Puts a slot, or the rest of the front's word, into the pool of its slab.
+    // Puts a slot that left the ring into the pool of its slab.
     void pool_slot(unsigned size_class, uintptr_t address);
-    void pool_word(unsigned size_class);
     // What follows when a pool is no longer empty, or has all slots: the slab has room, becomes a spare, or goes back to
     // the pages.
     void slab_changed(unsigned size_class, uintptr_t address);
-    void return_slab(unsigned size_class, Region& region, Word page);
-    void return_spares(unsigned size_class);
+    void empty_front(unsigned size_class);
+    void add_to_pool(unsigned size_class, uintptr_t address, unsigned slot_word, Word slots);
+    void return_slab(unsigned size_class, uintptr_t address);
 
     unsigned spare_limit(unsigned size_class) const;
 

@@ -58,7 +58,9 @@ TEST_P(BitTreeOverPages, HoldsWhatAPlainSetHolds) {
         ASSERT_EQ(next == model.end() ? BitTree::none : *next, tree.next(probe));
         auto const behind = model.upper_bound(probe);
         ASSERT_EQ(behind == model.begin() ? BitTree::none : *std::prev(behind), tree.previous(probe));
-        if (!model.empty()) ASSERT_EQ(*model.begin(), tree.first());
+        if (!model.empty()) {
+            ASSERT_EQ(*model.begin(), tree.first());
+        }
     }
     EXPECT_TRUE(map_.end_is_intact());
 }

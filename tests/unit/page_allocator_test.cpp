@@ -20,6 +20,17 @@ protected:
     }
     static Word page_of(TestMemory& memory, size_t index) { return address_of(memory.page(index)) >> page_shift; }
 
+    struct Found {
+        Region* region;
+        Word page;
+    };
+    // A run of pages, from a buddy block or across blocks.
+    Found run(Word count, Word align) {
+        uintptr_t address = pages_.allocate_run(count, align);
+        if (address == 0) address = pages_.search_run(count, align);
+        return {address == 0 ? nullptr : pages_.region_of(address), address >> page_shift};
+    }
+
     PageAllocator pages_{};
 };
 
@@ -70,12 +81,12 @@ TEST_F(PageAllocatorTest, HandsOutEveryPageOfEveryRegionOnce) {
     Word const total = pages_.total_pages();
     EXPECT_EQ(total, pages_.free_pages());
     for (Word i = 0; i < total; ++i) {
-        PageAllocator::Found const found = pages_.take_page();
+        Found const found = run(1, 1);
         ASSERT_NE(nullptr, found.region);
         ASSERT_TRUE(found.region->is_usable(found.page));
         ASSERT_FALSE(found.region->is_free({found.page, found.page + 1}));
     }
-    EXPECT_EQ(nullptr, pages_.take_page().region);
+    EXPECT_EQ(nullptr, run(1, 1).region);
     EXPECT_EQ(0u, pages_.free_pages());
     EXPECT_EQ(0u, pages_.largest_block());
 }
@@ -84,26 +95,26 @@ TEST_F(PageAllocatorTest, ARunTakesItsPagesAndNotAPowerOfTwo) {
     TestMemory memory(test::pages(64));
     ASSERT_EQ(SLAB_OK, add(memory, 0, 64));
     Word const before = pages_.free_pages();
-    PageAllocator::Found const run = pages_.allocate_run(5, 1);
-    ASSERT_NE(nullptr, run.region);
+    Found const block = run(5, 1);
+    ASSERT_NE(nullptr, block.region);
     EXPECT_EQ(before - 5, pages_.free_pages());
     EXPECT_EQ(5u, pages_.run_pages_in_use());
-    EXPECT_EQ(tag::large, run.region->tag(run.page));
-    EXPECT_EQ(5u, run.region->run_pages(run.page));
-    for (Word page = run.page; page < run.page + 5; ++page) EXPECT_EQ(run.page, run.region->head_of(page));
-    EXPECT_EQ(Region::none, run.region->head_of(run.page + 5));
-    pages_.free_run(*run.region, run.page);
+    EXPECT_EQ(tag::large, block.region->tag(block.page));
+    EXPECT_EQ(5u, block.region->run_pages(block.page));
+    for (Word page = block.page; page < block.page + 5; ++page) EXPECT_EQ(block.page, block.region->head_of(page));
+    EXPECT_EQ(Region::none, block.region->head_of(block.page + 5));
+    pages_.free_run(*block.region, block.page);
     EXPECT_EQ(before, pages_.free_pages());
-    EXPECT_EQ(tag::freed_large, run.region->tag(run.page));
-    EXPECT_EQ(Region::none, run.region->head_of(run.page));
+    EXPECT_EQ(tag::freed_large, block.region->tag(block.page));
+    EXPECT_EQ(Region::none, block.region->head_of(block.page));
 }
 
 TEST_F(PageAllocatorTest, ARunIsFoundAcrossBlockBordersWhenNoBlockHoldsIt) {
     TestMemory memory(test::pages(8));
     ASSERT_EQ(SLAB_OK, add(memory, 0, 8));  // 7 pages behind the map: blocks of 1, 2 and 4
-    PageAllocator::Found const run = pages_.allocate_run(7, 1);
-    ASSERT_NE(nullptr, run.region);
-    EXPECT_EQ(page_of(memory, 1), run.page);
+    Found const block = run(7, 1);
+    ASSERT_NE(nullptr, block.region);
+    EXPECT_EQ(page_of(memory, 1), block.page);
     EXPECT_EQ(0u, pages_.free_pages());
 }
 
@@ -111,9 +122,9 @@ TEST_F(PageAllocatorTest, RunsAreAligned) {
     TestMemory memory(test::pages(600), test::pages(3));
     ASSERT_EQ(SLAB_OK, add(memory, 0, 600));
     for (Word align = 1; align <= 64; align *= 2) {
-        PageAllocator::Found const run = pages_.allocate_run(3, align);
-        ASSERT_NE(nullptr, run.region);
-        EXPECT_EQ(0u, run.page % align);
+        Found const block = run(3, align);
+        ASSERT_NE(nullptr, block.region);
+        EXPECT_EQ(0u, block.page % align);
     }
 }
 
@@ -121,15 +132,15 @@ TEST_F(PageAllocatorTest, RunsNeverReachAcrossRegionsThatTouch) {
     TestMemory memory(test::pages(40));
     ASSERT_EQ(SLAB_OK, add(memory, 0, 20));
     ASSERT_EQ(SLAB_OK, add(memory, 20, 20));
-    EXPECT_EQ(nullptr, pages_.allocate_run(20, 1).region);
-    EXPECT_NE(nullptr, pages_.allocate_run(19, 1).region);
-    EXPECT_NE(nullptr, pages_.allocate_run(19, 1).region);
+    EXPECT_EQ(nullptr, run(20, 1).region);
+    EXPECT_NE(nullptr, run(19, 1).region);
+    EXPECT_NE(nullptr, run(19, 1).region);
 }
 
 TEST_F(PageAllocatorTest, RunsGrowOnlyIntoFreePagesAndShrinkFromTheirEnd) {
     TestMemory memory(test::pages(64));
     ASSERT_EQ(SLAB_OK, add(memory, 0, 64));
-    PageAllocator::Found const first = pages_.allocate_run(4, 4), second = pages_.allocate_run(4, 4);
+    Found const first = run(4, 4), second = run(4, 4);
     ASSERT_EQ(first.page + 4, second.page);
     EXPECT_FALSE(pages_.grow_run(*first.region, first.page, 5));
     EXPECT_TRUE(pages_.grow_run(*second.region, second.page, 9));
@@ -177,13 +188,13 @@ TEST_F(PageAllocatorTest, ReservingRefusesMapsAndWhatIsNotInOneRegion) {
 TEST_F(PageAllocatorTest, TheLargestRegionsViewIsThePrimaryOne) {
     TestMemory memory(test::pages(200));
     ASSERT_EQ(SLAB_OK, add(memory, 0, 20));
-    PageAllocator::Found const page = pages_.take_page();
+    Found const page = run(1, 1);
     ASSERT_EQ(SLAB_OK, add(memory, 100, 100));
     EXPECT_EQ(&page.region->view(), pages_.view_of(page.page << page_shift));
-    PageAllocator::Found const run = pages_.allocate_run(90, 1);
-    EXPECT_EQ(&pages_.region(1), run.region);
-    EXPECT_NE(&run.region->view(), pages_.view_of(run.page << page_shift));  // the copy, not the original
-    EXPECT_EQ(*pages_.view_of(run.page << page_shift), run.region->view());
+    Found const block = run(90, 1);
+    EXPECT_EQ(&pages_.region(1), block.region);
+    EXPECT_NE(&block.region->view(), pages_.view_of(block.page << page_shift));  // the copy, not the original
+    EXPECT_EQ(*pages_.view_of(block.page << page_shift), block.region->view());
 }
 
 }  // namespace
