@@ -78,13 +78,15 @@ constexpr Word runs_of_order(Word word, unsigned order) {
     return word & aligned_indices(order);
 }
 
-// Order of the largest buddy block in a word that is not 0.
+// Order of the largest buddy block in a word that is not 0. Each step keeps the starts of runs of the next order; spelled out,
+// its masks are constants.
 constexpr unsigned largest_run_order(Word word) {
-    for (unsigned order = 0; order < word_shift; ++order) {
-        word &= (word >> (1u << order)) & aligned_indices(order + 1);
-        if (word == 0) return order;
-    }
-    return word_shift;
+    if ((word &= (word >> 1) & (all_ones / 0x3)) == 0) return 0;
+    if ((word &= (word >> 2) & (all_ones / 0xf)) == 0) return 1;
+    if ((word &= (word >> 4) & (all_ones / 0xff)) == 0) return 2;
+    if ((word &= (word >> 8) & (all_ones / 0xffff)) == 0) return 3;
+    if ((word &= (word >> 16) & (all_ones / 0xffff'ffff)) == 0) return 4;
+    return word_bits == 32 || (word & (word >> (word_bits / 2)) & 1) == 0 ? 5 : 6;
 }
 
 // Index at which the smallest buddy block of at least 2^order units starts; the word must have one.

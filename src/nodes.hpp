@@ -40,10 +40,13 @@ struct Nodes {
     Word first_page;
     Word end_page;
     unsigned root;  // the highest level
-    uintptr_t bias[max_levels];
+    struct Level {
+        uintptr_t bias;
+        size_t node_bytes;
+    } levels[max_levels];
 
     Word* words(unsigned level, Word node) const {
-        return reinterpret_cast<Word*>(bias[level] + node * (node_words(level) * sizeof(Word)));
+        return reinterpret_cast<Word*>(levels[level].bias + node * levels[level].node_bytes);
     }
     Word& word(unsigned level, Word node, unsigned column) const { return words(level, node)[column]; }
 

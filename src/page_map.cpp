@@ -19,9 +19,9 @@ static_assert(root_level(0, bits_below(page_number_bits) + 1) < max_levels);
 constexpr uintptr_t round_up(uintptr_t value, size_t unit) { return (value + unit - 1) & ~uintptr_t{unit - 1}; }
 
 // Lays the arrays of a map out behind one another, from an address on.
-class Layout {
+class MapLayout {
 public:
-    Layout(const Nodes& nodes, uintptr_t start) : next_(round_up(start, sizeof(Word))), nodes_(nodes) {}
+    MapLayout(const Nodes& nodes, uintptr_t start) : next_(round_up(start, sizeof(Word))), nodes_(nodes) {}
 
     // Places an array of `count` elements; returns the address that element 0 would have, if the first has number `first`.
     uintptr_t place(Word first, Word count, size_t element_bytes) {
@@ -51,7 +51,7 @@ size_t PageMap::bytes_needed(Word first, Word end, size_t header_bytes) {
     Nodes nodes;
     nodes.first_page = first;
     nodes.end_page = end;
-    Layout layout(nodes, header_bytes);
+    MapLayout layout(nodes, header_bytes);
     for (unsigned level = 0; level <= root_level(first, end); ++level) layout.place_level(level);
     layout.place_tags();
     layout.place_pages(slot_words);
@@ -64,9 +64,11 @@ void PageMap::lay_out(Word first, Word end, uintptr_t arrays) {
     first_page = first;
     end_page = end;
     root = root_level(first, end);
-    Layout layout(*this, arrays);
+    MapLayout layout(*this, arrays);
     // The root first, next to the header: setting up a region then touches one page of memory.
-    for (unsigned level = root + 1; level-- > 0;) bias[level] = layout.place_level(level);
+    for (unsigned level = root + 1; level-- > 0;) {
+        levels[level] = {layout.place_level(level), node_words(level) * sizeof(Word)};
+    }
     view_.tag_bias = layout.place_tags();
     handed_bias_ = layout.place_pages(slot_words);
     view_.slots_bias = layout.place_pages(slot_words * sizeof(Word));
@@ -86,7 +88,10 @@ bool PageMap::has_geometry(Word first, Word end, size_t header_bytes) const {
     expected.lay_out(first, end, reinterpret_cast<uintptr_t>(this) + header_bytes);
     bool same = expected.first_page == first_page && expected.end_page == end_page && expected.root == root &&
                 expected.handed_bias_ == handed_bias_;
-    for (unsigned level = 0; same && level <= root; ++level) same = expected.bias[level] == bias[level];
+    for (unsigned level = 0; same && level <= root; ++level) {
+        same = expected.levels[level].bias == levels[level].bias &&
+               expected.levels[level].node_bytes == levels[level].node_bytes;
+    }
     expected.known_end_ = known_end_;
     expected.view_.known_bytes = (known_end_ - first) << page_shift;
     if (!same || expected.view_ != view_ || known_end_ < first || known_end_ > end) return false;
@@ -118,7 +123,12 @@ void PageMap::open(unsigned level, Word node) {
 }
 
 void PageMap::open_next() {
-    if (known_end_ < end_page) open(0, known_end_ >> word_shift);
+    if (known_end_ == end_page) return;
+    Word const section = known_end_ >> word_shift;
+    open(0, section);
+    Word const next = (section + 1) << word_shift;
+    known_end_ = next < end_page ? next : end_page;
+    view_.known_bytes = (known_end_ - first_page) << page_shift;
 }
 
 void PageMap::clear_node(unsigned level, Word node) {
@@ -127,13 +137,6 @@ void PageMap::clear_node(unsigned level, Word node) {
     if (level != 0) return;
     Word* const tags = reinterpret_cast<Word*>(view_.tag_bias + node * section_pages);
     for (unsigned i = 0; i < section_pages / sizeof(Word); ++i) tags[i] = all_ones;  // tag::none
-
-    // Two steps for each section opened let known_end_ catch up with sections opened out of order, at constant cost.
-    for (int step = 0; step < 2 && known_end_ < end_page && is_open(0, known_end_ >> word_shift); ++step) {
-        Word const next = ((known_end_ >> word_shift) + 1) << word_shift;
-        known_end_ = next < end_page ? next : end_page;
-    }
-    view_.known_bytes = (known_end_ - first_page) << page_shift;
 }
 
 }  // namespace slabheap

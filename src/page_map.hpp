@@ -13,8 +13,8 @@
 // The map is lazy. Memory on a bare machine is garbage and clearing 1 % of 64 GiB at boot is too dear, so a node counts only
 // when its parent's bit in the column `known` is set, and so on up to the root, which is cleared at the start. Opening a
 // node clears its words; opening one of level 0 clears also the tags of its pages. The other bytes of a page count
-// only when its tag says so. Below `known_end` all sections are open, which makes the usual test one comparison; a
-// look beyond it opens the next ones as well, so that known_end soon reaches the region's end.
+// only when its tag says so. Below `known_end` all sections are open, which makes the usual test one comparison; each
+// use of pages moves known_end one section on, so that it reaches the region's end after a while.
 #ifndef SLABHEAP_PAGE_MAP_HPP
 #define SLABHEAP_PAGE_MAP_HPP
 
@@ -110,7 +110,7 @@ public:
     void open(unsigned level, Word node);
     // Opens the node; the one above it is open.
     void open_below(unsigned level, Word node);
-    // Opens a section or two more at known_end.
+    // Moves known_end a section on.
     void open_next();
 
 private:

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: MIT
+//
+// The global operator new and delete: every form, in a program that has no others. Static objects allocate
+// before main (the tests register themselves), so the heap is made before them.
+#include <slabheap/new_delete.hpp>
+#include <slabheap/slabheap.h>
+
+#include <gtest/gtest.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <memory>
+#include <new>
+#include <sstream>
+#include <string>
+
+namespace slabheap::test {
+namespace {
+
+constexpr size_t heap_size = 16 * 1024 * 1024;
+alignas(SLAB_PAGE_SIZE) unsigned char memory[heap_size];
+
+// The last fault, and how many there were. The record is kept as it is: nothing is allocated for it.
+slab_fault last_fault;
+size_t fault_count;
+
+void record_fault(const slab_fault* fault) {
+    last_fault = *fault;
+    ++fault_count;
+}
+
+[[gnu::constructor(101)]] void make_heap() {
+    if (slab_heap_init(memory, sizeof memory) != SLAB_OK) std::abort();
+    slab_heap_set_fault_handler(record_fault);
+}
+
+const std::string* const made_before_main = new std::string(1000, 'x');
+
+// The pointer, of which the compiler does not know where it comes from: it warns of misuse that it sees.
+void* opaque(void* ptr) {
+    asm volatile("" : "+r"(ptr));
+    return ptr;
+}
+
+constexpr size_t size = 300;
+constexpr std::align_val_t align{1024};
+
+class NewDelete : public ::testing::Test {
+protected:
+    NewDelete() { fault_count = 0; }
+    ~NewDelete() override { EXPECT_EQ(SLAB_OK, slab_heap_check()); }
+
+    // True when the pointer is a live block of this real size.
+    static bool is_block(const void* ptr, size_t real_size) {
+        return slab_owns(ptr) == 1 && slab_usable_size(ptr) == real_size;
+    }
+    // True when the block is live no more, and nothing was reported.
+    static bool is_freed(const void* ptr) { return slab_owns(ptr) == 0 && fault_count == 0; }
+};
+
+TEST_F(NewDelete, ObjectsMadeBeforeMainLieInTheHeap) {
+    EXPECT_TRUE(is_block(made_before_main, 64));
+    EXPECT_TRUE(is_block(made_before_main->data(), 1024));
+}
+
+TEST_F(NewDelete, EveryFormOfNewGivesABlock) {
+    void* const blocks[] = {
+        operator new(size),
+        operator new[](size),
+        operator new(size, std::nothrow),
+        operator new[](size, std::nothrow),
+    };
+    for (void* block : blocks) {
+        EXPECT_TRUE(is_block(block, 512));
+        slab_free(block);
+    }
+    void* const aligned_blocks[] = {
+        operator new(size, align),
+        operator new[](size, align),
+        operator new(size, align, std::nothrow),
+        operator new[](size, align, std::nothrow),
+    };
+    for (void* block : aligned_blocks) {
+        EXPECT_TRUE(is_block(block, 1024));
+        slab_free(block);
+    }
+}
+
+TEST_F(NewDelete, EveryFormOfDeleteTakesItBack) {
+    using Delete = void (*)(void*);
+    const Delete forms[] = {
+        [](void* block) { operator delete(block); },
+        [](void* block) { operator delete[](block); },
+        [](void* block) { operator delete(block, size); },
+        [](void* block) { operator delete[](block, size); },
+        [](void* block) { operator delete(block, align); },
+        [](void* block) { operator delete[](block, align); },
+        [](void* block) { operator delete(block, size, align); },
+        [](void* block) { operator delete[](block, size, align); },
+        [](void* block) { operator delete(block, std::nothrow); },
+        [](void* block) { operator delete[](block, std::nothrow); },
+        [](void* block) { operator delete(block, align, std::nothrow); },
+        [](void* block) { operator delete[](block, align, std::nothrow); },
+    };
+    for (const Delete form : forms) {
+        void* const block = slab_alloc(size, static_cast<size_t>(align));
+        form(block);
+        EXPECT_TRUE(is_freed(block));
+        form(nullptr);
+        EXPECT_EQ(0u, fault_count);
+    }
+}
+
+TEST_F(NewDelete, NothingIsABlockOfItsOwn) {
+    const std::unique_ptr<char[]> one(new char[0]);
+    const std::unique_ptr<char[]> other(new char[0]);
+    EXPECT_TRUE(is_block(one.get(), 64));
+    EXPECT_NE(one.get(), other.get());
+}
+
+TEST_F(NewDelete, SizedFormsCheckTheSize) {
+    void* const block = opaque(operator new(size));
+    operator delete(opaque(block), 10 * size);
+    EXPECT_EQ(1u, fault_count);
+    EXPECT_EQ(SLAB_FAULT_WRONG_SIZE, last_fault.kind);
+    operator delete[](opaque(block), 10 * size, align);
+    EXPECT_EQ(2u, fault_count);
+    EXPECT_TRUE(is_block(block, 512));
+    operator delete(opaque(block), size);
+    EXPECT_EQ(2u, fault_count);
+}
+
+TEST_F(NewDelete, ADoubleDeleteIsReported) {
+    void* const block = opaque(operator new(size));
+    operator delete(opaque(block));
+    operator delete(opaque(block));
+    EXPECT_EQ(1u, fault_count);
+    EXPECT_EQ(SLAB_FAULT_DOUBLE_FREE, last_fault.kind);
+}
+
+TEST_F(NewDelete, NothrowFormsReturnNullWhenThereIsNoMemory) {
+    EXPECT_EQ(nullptr, operator new(2 * heap_size, std::nothrow));
+    EXPECT_EQ(nullptr, operator new[](2 * heap_size, std::nothrow));
+    EXPECT_EQ(nullptr, operator new(2 * heap_size, align, std::nothrow));
+    EXPECT_EQ(nullptr, operator new[](2 * heap_size, align, std::nothrow));
+}
+
+TEST_F(NewDelete, TheOthersTrapWhenThereIsNoMemory) {
+    const ::testing::KilledBySignal trapped(SIGILL);
+    EXPECT_EXIT(static_cast<void>(operator new(2 * heap_size)), trapped, "");
+    EXPECT_EXIT(static_cast<void>(operator new[](2 * heap_size)), trapped, "");
+    EXPECT_EXIT(static_cast<void>(operator new(2 * heap_size, align)), trapped, "");
+    EXPECT_EXIT(static_cast<void>(operator new[](2 * heap_size, align)), trapped, "");
+}
+
+// What the shared C++ library allocates for a stream is freed here: both have the same operators.
+TEST_F(NewDelete, TheSharedLibraryUsesThemToo) {
+    std::string word;
+    {
+        std::istringstream stream(std::string(5000, 'x'));
+        stream >> word;
+    }
+    EXPECT_TRUE(is_block(word.data(), slab_usable_size(word.data())));
+    EXPECT_EQ(5000u, word.size());
+    EXPECT_EQ(0u, fault_count);
+}
+
+}  // namespace
+}  // namespace slabheap::test
