@@ -60,11 +60,11 @@ size_t PageMap::bytes_needed(Word first, Word end, size_t header_bytes) {
     return layout.end();
 }
 
-void PageMap::lay_out(Word first, Word end, uintptr_t arrays) {
+void PageMap::set_up(Word first, Word end, size_t header_bytes) {
     first_page = first;
     end_page = end;
     root = root_level(first, end);
-    MapLayout layout(*this, arrays);
+    MapLayout layout(*this, reinterpret_cast<uintptr_t>(this) + header_bytes);
     // The root first, next to the header: setting up a region then touches one page of memory.
     for (unsigned level = root + 1; level-- > 0;) {
         levels[level] = {layout.place_level(level), node_words(level) * sizeof(Word)};
@@ -76,25 +76,21 @@ void PageMap::lay_out(Word first, Word end, uintptr_t arrays) {
     view_.base = first << page_shift;
     view_.known_bytes = 0;
     known_end_ = first;
-}
-
-void PageMap::set_up(Word first, Word end, size_t header_bytes) {
-    lay_out(first, end, reinterpret_cast<uintptr_t>(this) + header_bytes);
     for (Word node = first_node(root); node <= last_node(root); ++node) clear_node(root, node);
 }
 
 bool PageMap::has_geometry(Word first, Word end, size_t header_bytes) const {
-    PageMap expected;
-    expected.lay_out(first, end, reinterpret_cast<uintptr_t>(this) + header_bytes);
-    bool same = expected.first_page == first_page && expected.end_page == end_page && expected.root == root &&
-                expected.handed_bias_ == handed_bias_;
-    for (unsigned level = 0; same && level <= root; ++level) {
-        same = expected.levels[level].bias == levels[level].bias &&
-               expected.levels[level].node_bytes == levels[level].node_bytes;
+    if (first_page != first || end_page != end || root != root_level(first, end)) return false;
+    MapLayout layout(*this, reinterpret_cast<uintptr_t>(this) + header_bytes);
+    for (unsigned level = root + 1; level-- > 0;) {
+        if (levels[level].bias != layout.place_level(level)) return false;
+        if (levels[level].node_bytes != node_words(level) * sizeof(Word)) return false;
     }
-    expected.known_end_ = known_end_;
-    expected.view_.known_bytes = (known_end_ - first) << page_shift;
-    if (!same || expected.view_ != view_ || known_end_ < first || known_end_ > end) return false;
+    if (view_.tag_bias != layout.place_tags() || handed_bias_ != layout.place_pages(slot_words)) return false;
+    if (view_.slots_bias != layout.place_pages(slot_words * sizeof(Word))) return false;
+    if (view_.live_bias != layout.place_pages(live_words * sizeof(Word))) return false;
+    if (view_.base != first << page_shift || view_.known_bytes != (known_end_ - first) << page_shift) return false;
+    if (known_end_ < first || known_end_ > end) return false;
     for (Word page = first; page < known_end_; page += section_pages) {
         if (!is_open(0, page >> word_shift)) return false;
     }

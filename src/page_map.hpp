@@ -114,7 +114,6 @@ public:
     void open_next();
 
 private:
-    void lay_out(Word first, Word end, uintptr_t arrays);
     void clear_node(unsigned level, Word node);
 
     PageView view_;

@@ -13,7 +13,8 @@
 namespace slabheap::test {
 namespace {
 
-constexpr size_t placement = size_t{2} << 20;
+// Every heap of a test lies within one such unit, so that where blocks are aligned is the same in every run.
+constexpr size_t placement = size_t{32} << 20;
 
 // xorshift64: noise that is the same in every run.
 void fill_with_noise(std::byte* start, size_t size) {
@@ -41,10 +42,17 @@ TestMemory::TestMemory(size_t size, size_t offset, Content content)
     const size_t gap = (placement - address_of(mapping) % placement) % placement;
     start_ = mapping_ + gap + offset;
     switch (content) {
-        case Content::noise: fill_with_noise(start_, size_); break;
-        case Content::all_ones: std::memset(start_, 0xff, size_); break;
-        case Content::zero: std::memset(start_, 0, size_); break;
-        case Content::untouched: break;
+        case Content::noise:
+            fill_with_noise(start_, size_);
+            break;
+        case Content::all_ones:
+            std::memset(start_, 0xff, size_);
+            break;
+        case Content::zero:
+            std::memset(start_, 0, size_);
+            break;
+        case Content::untouched:
+            break;
     }
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// Memory for a heap under test, as a bare machine gives it: page-aligned, at an address the test chooses, full of
-// garbage. Nothing that the heap does may depend on what it finds there, so the garbage differs from page to page.
+// Memory for a heap under test, as a bare machine gives it: page-aligned, at an address the test chooses,
+// full of garbage. Nothing that the heap does may depend on what it finds there, so the garbage differs from
+// page to page.
 #ifndef SLABHEAP_TESTS_TEST_MEMORY_HPP
 #define SLABHEAP_TESTS_TEST_MEMORY_HPP
 
@@ -22,11 +23,11 @@ inline uintptr_t address_of(const void* ptr) {
 
 class TestMemory {
 public:
-    // What the memory holds at first. `untouched` leaves it to be mapped at its first use, for regions larger than
-    // the machine's memory.
+    // What the memory holds at first. `untouched` leaves it to be mapped at its first use, for regions larger
+    // than the machine's memory.
     enum class Content { noise, all_ones, zero, untouched };
 
-    // The memory starts `offset` bytes behind a multiple of 2 MiB.
+    // The memory starts `offset` bytes behind a multiple of 32 MiB.
     explicit TestMemory(size_t size, size_t offset = 0, Content content = Content::noise);
     ~TestMemory();
     TestMemory(const TestMemory&) = delete;
