@@ -238,7 +238,7 @@ bool Auditor::slots_are_sound(Region& region, Word page, unsigned size_class) {
     for (unsigned w = 0; w < live_words; ++w) live_bits += popcount(region.live(page)[w]);
     for (unsigned slot = 0; slot < class_slots(size_class); ++slot) {
         uintptr_t const block = start + slot_offset(size_class, slot);
-        if ((region.view().live(block) & PageView::live_bit(block)) == 0) continue;
+        if (!region.view().is_live(block)) continue;
         --live_bits;
         if ((region.slots(page)[slot / word_bits] & bit(slot % word_bits)) != 0) {
             return broken("a live block is not in a pool", block);
@@ -255,7 +255,7 @@ bool Auditor::is_free_slot(uintptr_t address, unsigned size_class) const {
     PageView const* const view = heap_.view_of(address);
     if (view == nullptr || view->tag(address) != size_class || address % class_size(size_class) != 0) return false;
     unsigned const slot = slot_at(size_class, address % page_size);
-    return (view->live(address) & PageView::live_bit(address)) == 0 &&
+    return !view->is_live(address) &&
            (view->slots(address)[slot / word_bits] & bit(slot % word_bits)) == 0;
 }
 
@@ -265,12 +265,12 @@ bool Auditor::ring_is_sound(unsigned size_class) {
         return broken("a ring has its class's capacity");
     }
     ring_count_ = 0;
-    for (unsigned age = 1; age <= front.mask + 1; ++age) {
+    for (Word age = 1; age <= front.mask + 1; ++age) {
         uintptr_t const address = front.ring[(front.top - age) & front.mask];
         if (address == 0) continue;
         if (++ring_count_ != age) return broken("a ring has no gaps", address);
         if (!is_free_slot(address, size_class)) return broken("a ring holds free slots of its class", address);
-        for (unsigned younger = 1; younger < age; ++younger) {
+        for (Word younger = 1; younger < age; ++younger) {
             if (front.ring[(front.top - younger) & front.mask] == address) {
                 return broken("a ring holds a slot once", address);
             }

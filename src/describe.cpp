@@ -70,7 +70,7 @@ void body(Writer& out, slab_fault const& fault) {
         case SLAB_FAULT_DOUBLE_FREE:
             out.text("double free of ").address(address).text(": ");
             block(out, fault);
-            out.text(" is free already; likely two owners, or a pointer kept after its free");
+            out.text(" is free already; expected a live one; likely two owners, or a pointer kept after its free");
             return;
         case SLAB_FAULT_INTERIOR:
             out.text("interior pointer ").address(address).text(": ");
@@ -86,17 +86,17 @@ void body(Writer& out, slab_fault const& fault) {
             out.text("; likely a pointer moved or overwritten since the allocation");
             return;
         case SLAB_FAULT_FOREIGN:
-            out.text("foreign pointer ").address(address).text(": not in memory that this heap hands out; ");
-            out.text("likely static or stack memory, another allocator's, or a heap not yet initialised");
+            out.text("foreign pointer ").address(address).text(": not in memory that this heap hands out; expected ");
+            out.text("a block of this heap; likely static or stack memory, another allocator's, or a heap not yet initialised");
             return;
         case SLAB_FAULT_WRONG_SIZE:
             out.text("wrong size for ").address(address).text(": ").decimal(fault.size);
             out.text(" bytes aligned to ").decimal(fault.align).text(" cannot have been given ");
             block(out, fault);
-            out.text("; likely another type or length than at the allocation");
+            out.text("; expected what it was allocated with; likely another type or length");
             return;
         case SLAB_FAULT_NEVER_ALLOCATED:
-            out.text("never allocated: ").address(address).text(" is in the heap, but no block was handed out there");
+            out.text("never allocated: ").address(address).text(" is in the heap, but no block was handed out there; expected a live one");
             if (fault.block != nullptr) {
                 out.text("; it is ");
                 offset(out, fault);

@@ -86,7 +86,7 @@ HeapCore::Block HeapCore::live_block(uintptr_t address) const {
     uint8_t const what = view->tag(address);
     if (what != tag::large && !tag::is_slab(what)) return no_block;
     if (what == tag::large && address % page_size != 0) return no_block;
-    if ((view->live(address) & PageView::live_bit(address)) == 0) return no_block;
+    if (!view->is_live(address)) return no_block;
     if (tag::is_slab(what)) return {class_size(what), what};
     return {view->slots(address)[0] << page_shift, class_count};
 }

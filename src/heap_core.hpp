@@ -52,9 +52,8 @@ public:
         if (!primary_.knows(address)) [[unlikely]] return false;
         unsigned const size_class = primary_.tag(address);
         if (size_class >= class_count || address % granule != 0) [[unlikely]] return false;
-        Word& live = primary_.live(address);
-        if ((live & PageView::live_bit(address)) == 0) [[unlikely]] return false;
-        put_slot(size_class, address, live);
+        if (!primary_.is_live(address)) [[unlikely]] return false;
+        put_slot(size_class, address, primary_.live(address));
         return true;
     }
     void deallocate_slow(void* ptr, CallSite site);

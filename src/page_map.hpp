@@ -66,9 +66,11 @@ struct PageView {
     Word& live(uintptr_t address) const {
         return *reinterpret_cast<Word*>(live_bias + (address >> granule_word_shift) * sizeof(Word));
     }
-    static Word live_bit(uintptr_t address) {
-        return bit(static_cast<unsigned>((address >> granule_shift) % word_bits));
+    static unsigned live_index(uintptr_t address) {
+        return static_cast<unsigned>((address >> granule_shift) % word_bits);
     }
+    static Word live_bit(uintptr_t address) { return bit(live_index(address)); }
+    bool is_live(uintptr_t address) const { return (live(address) >> live_index(address) & 1) != 0; }
     Word* slots(uintptr_t address) const {
         return reinterpret_cast<Word*>(slots_bias + (address >> page_shift) * (slot_words * sizeof(Word)));
     }

@@ -33,7 +33,7 @@ constexpr unsigned slots_in_word(unsigned size_class, unsigned slot_word) {
 
 uintptr_t Slabs::take_slot(unsigned size_class) {
     Front& front = fronts_[size_class];
-    unsigned const newest = (front.top - 1) & front.mask;
+    Word const newest = (front.top - 1) & front.mask;
     uintptr_t address = front.ring[newest];
     if (address != 0) {
         front.ring[newest] = 0;
@@ -146,7 +146,7 @@ void Slabs::slab_changed(unsigned size_class, uintptr_t address) {
 // Empties the front into the pools.
 void Slabs::empty_front(unsigned size_class) {
     Front& front = fronts_[size_class];
-    for (unsigned i = 0; i <= front.mask; ++i) {
+    for (Word i = 0; i <= front.mask; ++i) {
         uintptr_t const address = front.ring[i];
         if (address == 0) continue;
         unsigned const slot = slot_at(size_class, address % page_size);

@@ -37,8 +37,8 @@ constexpr unsigned ring_capacity(unsigned size_class) {
 static_assert(is_power_of_two(ring_capacity(0)) && is_power_of_two(ring_capacity(class_count - 1)));
 
 struct Front {
-    unsigned top;            // where in the ring the next freed block goes; the newest is before it
-    unsigned mask;           // ring_capacity - 1
+    Word top;                // where in the ring the next freed block goes; the newest is before it
+    Word mask;               // ring_capacity - 1
     Word full;               // the pool's (first) word in an empty slab
     Word word;               // slots taken from a pool and not handed out yet
     uintptr_t word_base;     // address of the slot that the word's bit 0 stands for
@@ -64,7 +64,7 @@ public:
     // case: short, and without a call.
     [[gnu::always_inline]] bool take_front_slot(unsigned size_class, uintptr_t& address) {
         Front& front = front_at(size_class);
-        unsigned const newest = (front.top - 1) & front.mask;
+        Word const newest = (front.top - 1) & front.mask;
         address = front.ring[newest];
         if (address != 0) {
             if (!primary_.knows(address)) return false;
