@@ -23,10 +23,13 @@ void* HeapCore::fail() {
     return nullptr;
 }
 
+// The pages that a request takes; 0: a slot serves it.
+Word HeapCore::pages_of(size_t size, size_t align) { return fits_a_class(size, align) ? 0 : pages_for(size); }
+
 void* HeapCore::allocate_slow(size_t size, size_t align) {
     if (!is_power_of_two(align) || !initialised()) return fail();
     size += size == 0;
-    return obtain(fits_a_class(size, align) ? 0 : pages_for(size), size, align);
+    return obtain(pages_of(size, align), size, align);
 }
 
 void* HeapCore::allocate_pages(size_t count, size_t align) {
@@ -35,22 +38,26 @@ void* HeapCore::allocate_pages(size_t count, size_t align) {
     return obtain(count, count << page_shift, align);
 }
 
-// Tries what is at hand; then collects what fronts and empty slabs hold, and tries harder; then asks the hook, and begins
-// again. pages 0: a slot.
 void* HeapCore::obtain(Word pages, size_t size, size_t align) {
     if (pages > all_ones >> page_shift) return fail();  // more than the address space
-    for (bool asked = false;; asked = true) {
-        uintptr_t address = pages == 0 ? take_slot(class_of(size, align)) : find_pages(pages, align);
-        if (address == 0) {
-            collect();
-            address = pages == 0 ? take_any_slot(class_of(size, align)) : find_pages(pages, align);
-        }
-        if (address != 0) {
-            requested_ += size;
-            return reinterpret_cast<void*>(address);
-        }
-        if (asked || oom_hook_ == nullptr || oom_hook_(size, align) == 0) return fail();
+    uintptr_t address = find(pages, size, align);
+    if (address == 0 && asked_for_memory(size, align)) address = find(pages, size, align);
+    return address != 0 ? reinterpret_cast<void*>(address) : fail();
+}
+
+bool HeapCore::asked_for_memory(size_t size, size_t align) {
+    return oom_hook_ != nullptr && oom_hook_(size, align) != 0;
+}
+
+// Tries what is at hand; then collects what fronts and empty slabs hold, and tries harder.
+uintptr_t HeapCore::find(Word pages, size_t size, size_t align) {
+    uintptr_t address = pages == 0 ? take_slot(class_of(size, align)) : find_pages(pages, align);
+    if (address == 0) {
+        collect();
+        address = pages == 0 ? take_any_slot(class_of(size, align)) : find_pages(pages, align);
     }
+    if (address != 0) requested_ += size;
+    return address;
 }
 
 // A slot of the class, or of a larger one, which is aligned to its size.

@@ -94,7 +94,10 @@ private:
     Block live_block(uintptr_t address) const;
 
     void* allocate_slow(size_t size, size_t align);
+    static Word pages_of(size_t size, size_t align);
     void* obtain(Word pages, size_t size, size_t align);
+    uintptr_t find(Word pages, size_t size, size_t align);
+    bool asked_for_memory(size_t size, size_t align);
     uintptr_t take_any_slot(unsigned size_class);
     uintptr_t find_pages(Word pages, size_t align);
     void* fail();
@@ -102,8 +105,7 @@ private:
     void deallocate_block(uintptr_t address, Block block);
     bool resize_in_place(uintptr_t address, size_t size, size_t align);
     [[gnu::noinline]] void* move(uintptr_t address, size_t size, size_t align);
-    void* finish_move(uintptr_t address, void* moved, size_t size);
-    void* grow_after_all(uintptr_t address, size_t size, size_t align);
+    void* move_to(uintptr_t to, uintptr_t address, size_t size);
 
     Diagnosis diagnose(uintptr_t address) const;
     // Reports a broken contract: the address is no live block's start, or size and align do not fit the block. The call that

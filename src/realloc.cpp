@@ -29,23 +29,25 @@ void* HeapCore::reallocate(void* ptr, size_t size, size_t align, CallSite site) 
     return resize_in_place(address, size, align) ? ptr : move(address, size, align);
 }
 
+// Looks for a new place. What is tried for it, collecting slabs and the out-of-memory hook, may free the pages behind a large
+// block, which then stays after all; or the hook frees the block itself, which then is not there to be moved.
 void* HeapCore::move(uintptr_t address, size_t size, size_t align) {
-    void* const moved = allocate(size, align);
-    return moved != nullptr ? finish_move(address, moved, size) : grow_after_all(address, size, align);
+    Word const pages = pages_of(size, align);
+    if (pages > all_ones >> page_shift) return fail();
+    void* const block = reinterpret_cast<void*>(address);
+    for (bool asked = false;; asked = true) {
+        uintptr_t const to = find(pages, size, align);
+        if (to != 0) return move_to(to, address, size);
+        if (resize_in_place(address, size, align)) return block;
+        if (asked || !asked_for_memory(size, align) || !owns(block)) return fail();
+    }
 }
 
-void* HeapCore::finish_move(uintptr_t address, void* moved, size_t size) {
+void* HeapCore::move_to(uintptr_t to, uintptr_t address, size_t size) {
     Block const block = live_block(address);
-    copy(reinterpret_cast<uintptr_t>(moved), address, size < block.size ? size : block.size);
+    copy(to, address, size < block.size ? size : block.size);
     deallocate_block(address, block);
-    return moved;
-}
-
-// What was tried for a new block (collecting slabs, the out-of-memory hook) may have freed the pages behind a large one.
-void* HeapCore::grow_after_all(uintptr_t address, size_t size, size_t align) {
-    if (!resize_in_place(address, size, align)) return nullptr;
-    --failures_;
-    return reinterpret_cast<void*>(address);
+    return reinterpret_cast<void*>(to);
 }
 
 }  // namespace slabheap

@@ -122,6 +122,19 @@ TEST_F(Oom, ItIsNotAskedWhenTheRequestFits) {
     EXPECT_EQ(0u, hook.calls);
 }
 
+TEST_F(Oom, ItIsNotAskedWhenALargeBlockGrowsIntoThePagesOfEmptySlabs) {
+    void* block = heap.allocate_pages(7);
+    ASSERT_EQ(block, heap.reallocate(block, {pages(2), 8}));
+    for (void* slot : test.exhaust({4096, 8})) {
+        heap.deallocate(slot);
+    }
+    const size_t failures = test.stats().failures;
+    hook.calls = 0;
+    EXPECT_EQ(block, heap.reallocate(block, {pages(7), 8}));
+    EXPECT_EQ(0u, hook.calls) << "the request fits";
+    EXPECT_EQ(failures, test.stats().failures);
+}
+
 TEST_F(Oom, MemoryThatTheHookFreesServesTheRequest) {
     const std::vector<void*> blocks = test.exhaust({4096, 8});
     const slab_stats before = test.stats();

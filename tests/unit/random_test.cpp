@@ -36,7 +36,7 @@ class Random : public ::testing::TestWithParam<Shape> {
 protected:
     Random()
         : seed(setting("SLABHEAP_SEED", 1)),
-          steps(setting("SLABHEAP_STEPS", 10000)),
+          steps(setting("SLABHEAP_STEPS", 20000)),
           random(seed),
           spans(GetParam().spans),
           memory(pages(GetParam().page_count())) {}
