@@ -27,6 +27,10 @@ struct boot_range {
     size_t map_bytes; /* what that region's page map takes of it */
 };
 
+static inline int is_region(const struct boot_range *range) {
+    return range->memory.use == MEMORY_USABLE && range->region >= 0;
+}
+
 /* All that the kernel keeps of its boot; a heap block that the start-up code allocates. */
 struct boot_info {
     const char *loader;
@@ -42,13 +46,13 @@ extern struct first_region {
     size_t size;
 } first_region;
 
+/* The library's version, as text. */
+extern const char heap_version[];
+
 /* The two words are what the loader passed; machine_read_loader knows what they mean. */
 void early_start(uintptr_t first, uintptr_t second);
 void early_main(struct boot_info *info) __attribute__((noreturn));
 void kernel_main(const struct boot_info *info) __attribute__((noreturn));
-
-/* Prints the sentence and ends the boot. */
-void panic(const char *sentence) __attribute__((noreturn));
 
 #ifdef __cplusplus
 }

@@ -5,26 +5,34 @@
  * range becomes a region of the heap.
  */
 #include "boot_info.h"
+#include "log.h"
 #include "machine.h"
 #include "print.h"
+#include "record.h"
 #include "slabheap/slabheap.h"
 
 /* The linker script's names for the first byte of the image and the first behind it. */
 extern const char image_start[];
 extern const char image_end[];
 
+#define TEXT_OF(number) #number
+#define DOTTED(major, minor, patch) TEXT_OF(major) "." TEXT_OF(minor) "." TEXT_OF(patch)
+
+const char heap_version[] = DOTTED(SLABHEAP_VERSION_MAJOR, SLABHEAP_VERSION_MINOR, SLABHEAP_VERSION_PATCH);
+
 const size_t boot_info_bytes = sizeof(struct boot_info);
 struct first_region first_region;
 
-/* What the start-up code prints and panics with. */
-const char heap_text[] = "  slab_heap_init(%p, %zu) = 0: the heap's first region\n";
-const char stack_text[] = "  slab_alloc(%zu, %zu) = %p: the kernel's stack, in use from here on\n";
-const char block_text[] = "  slab_alloc(%zu, %zu) = %p\n";
-const char free_text[] = "  slab_free(%p)\n";
-const char again_text[] = "  slab_alloc(%zu, %zu) = %p: the block freed last comes first\n";
-const char record_text[] = "  slab_alloc(%zu, %zu) = %p: the boot record, handed on to C\n";
+/* What the start-up code logs and panics with. */
+const struct heap_call heap_call = {"slab_heap_init", "pz", 'd', "the heap's first region"};
+const struct heap_call stack_call = {"slab_alloc", "zz", 'p', "the kernel's stack, above a guard page"};
+const struct heap_call block_call = {"slab_alloc", "zz", 'p', "a block of 128 bytes"};
+const struct heap_call free_call = {"slab_free", "p", 0, "and back"};
+const struct heap_call again_call = {"slab_alloc", "zz", 'p', "the block freed last comes first"};
+const struct heap_call record_call = {"slab_alloc", "zz", 'p', "the boot record, handed on to C"};
 const char no_heap[] = "slab_heap_init refused the first region";
 const char no_stack[] = "slab_alloc gave no page-aligned block for the stack";
+const char no_guard[] = "the page below the stack cannot be made inaccessible";
 const char no_block[] = "slab_alloc gave no block";
 const char not_again[] = "slab_alloc did not give the block again that was freed last";
 
@@ -32,16 +40,14 @@ static struct memory_map map;
 static struct loader_record loader;
 static size_t first_map_bytes; /* the page map of the first region */
 
-void panic(const char *sentence) {
-    print("\npanic: %s\n", sentence);
-    machine_exit(VERDICT_CRASH);
-}
-
 void early_start(uintptr_t first, uintptr_t second) {
     struct memory_range region;
     machine_start();
-    print("slabheap %d.%d.%d on %s: a kernel and its heap\n", SLABHEAP_VERSION_MAJOR, SLABHEAP_VERSION_MINOR,
-          SLABHEAP_VERSION_PATCH, machine_name);
+    print("slabheap %s on %s: a kernel and its heap\n", heap_version, machine_name);
+    record_start("boot");
+    record_text("version", heap_version);
+    record_text("machine", machine_name);
+    record_end();
 
     const char *problem = machine_read_loader(first, second, &map, &loader);
     if (problem != NULL) panic(problem);
@@ -53,7 +59,7 @@ void early_start(uintptr_t first, uintptr_t second) {
     if (!memory_map_first_region(&map, SLAB_MIN_HEAP_SIZE, &region)) panic("there is no memory for a heap");
     first_region.start = (void *)(uintptr_t)region.start;
     first_region.size = (size_t)(region.end - region.start);
-    print("\nstart-up code, in assembly\n");
+    heading("start-up code, in assembly");
 }
 
 static void *allocate(size_t size) {
@@ -62,11 +68,13 @@ static void *allocate(size_t size) {
     return block;
 }
 
-static const char *copy_text(const char *text) {
+static const char *copy_text(const char *text, const char *note) {
+    const struct heap_call call = {"slab_alloc", "zz", 'p', note};
     size_t size = 1;
     while (text[size - 1] != '\0') size++;
     char *copy = allocate(size);
     for (size_t i = 0; i < size; i++) copy[i] = text[i];
+    report_call(&call, size, sizeof(void *), (uintptr_t)copy);
     return copy;
 }
 
@@ -78,12 +86,14 @@ static size_t map_bytes(void) {
 }
 
 static int add_memory(const struct memory_range *memory) {
+    char note[sizeof(struct short_text) + 10];
     if (!machine_make_addressable(memory->start, memory->end)) return SLAB_ERR_RANGE;
     void *start = (void *)(uintptr_t)memory->start;
     size_t size = (size_t)(memory->end - memory->start);
     int status = slab_heap_add_memory(start, size);
-    print("  slab_heap_add_memory(%p, %zu) = %d: %s %s\n", start, size, status, size_text(size).text,
-          status == SLAB_OK ? "more" : "left out");
+    print_to(note, sizeof note, "%s %s", size_text(size).text, status == SLAB_OK ? "more" : "left out");
+    const struct heap_call call = {"slab_heap_add_memory", "pz", 'd', note};
+    report_call(&call, (uintptr_t)start, size, (uintptr_t)status);
     return status;
 }
 
@@ -108,10 +118,10 @@ static struct boot_range **keep(struct boot_info *info, struct boot_range **link
 
 void early_main(struct boot_info *info) {
     struct memory_range piece;
-    print("\nearly start-up, in C\n");
-    info->loader = copy_text(loader.name);
-    print("  slab_alloc(...) = %p: the loader's name, \"%s\"\n", (const void *)info->loader, info->loader);
-    info->command_line = copy_text(loader.command_line);
+    heading("early start-up, in C");
+    info->loader = copy_text(loader.name, "the loader's name");
+    info->command_line = copy_text(loader.command_line, "the command line");
+    if (!machine_guard(NULL)) panic("page 0 cannot be made inaccessible");
     info->ranges = NULL;
     info->regions = 0;
 

@@ -18,7 +18,9 @@ extern "C" {
 /* How a boot can end; the number is what the emulator is told. */
 enum verdict { VERDICT_PASS = 0x10, VERDICT_FAIL = 0x11, VERDICT_CRASH = 0x12 };
 
-/* What the loader left, in its own memory: valid until the heap's user overwrites it, so copy it. Never null.
+/*
+ * What the loader left, in its own memory: it lasts until the heap's user writes there, so copy it.
+ * Never null.
  */
 struct loader_record {
     const char *name;
@@ -28,11 +30,14 @@ struct loader_record {
 /* The CPU, by the name of its directory in arch/. */
 extern const char machine_name[];
 
-/* Readies the console and the reports of CPU exceptions. To be called first. */
+/* Readies all that follows. To be called first. */
 void machine_start(void);
 
-/* Writes to the console: the serial line, and the screen where there is one. */
+/* Writes to the log: the serial line, and the screen where there is one that nobody draws on. */
 void machine_write(const char *text, size_t length);
+
+/* Writes to the record for programs: a second serial line, where there is one. */
+void machine_record(const char *text, size_t length);
 
 /*
  * Reads the loader's two words, as start-up got them, into the map and the record. The map's limit is set,
@@ -47,11 +52,51 @@ const char *machine_read_loader(uintptr_t first, uintptr_t second, struct memory
  */
 int machine_make_addressable(uint64_t start, uint64_t end);
 
+/*
+ * Makes a page inaccessible, so that whoever touches it is noticed. Returns 1, or 0 when it cannot be
+ * done.
+ */
+int machine_guard(const void *page);
+
+/*
+ * The screen, for a picture: rows of cells, each a Unicode character in one of 16 colours (0xrrggbb) on
+ * another. From open to close it is not the log's. Its size is 0 where there is none.
+ */
+struct screen_size {
+    unsigned rows;
+    unsigned columns;
+};
+struct screen_size machine_screen_open(const uint32_t colours[16]);
+void machine_draw(unsigned row, unsigned column, uint16_t character, unsigned ink, unsigned paper);
+void machine_screen_close(void);
+
+/*
+ * The next key that was pressed, a letter or digit as it is written on it, in lower case; '\0' when
+ * there is none.
+ */
+char machine_key(void);
+
+/* Sleeps until the next beat of the machine's clock, a 50th of a second after the last. */
+void machine_rest(void);
+
+/* Who called its caller, who called that one, and so on; at most `room` of them. Returns their number. */
+struct caller {
+    uintptr_t address; /* where it goes on: behind its call */
+    int is_guess;      /* it may be something else, or not be the next */
+};
+size_t machine_backtrace(struct caller *callers, size_t room);
+
 /* Ends the boot: tells the emulator, if there is one, and halts. */
 void machine_exit(enum verdict verdict) __attribute__((noreturn));
 
 /* Resets the machine, as a fault in the fault handler's fault handler would. */
 void machine_reset(void) __attribute__((noreturn));
+
+/*
+ * Provokes a CPU exception: "gp" one about a segment, "frame" one that leaves no backtrace. Returns for
+ * other kinds.
+ */
+void machine_crash(const char *kind);
 
 #ifdef __cplusplus
 }

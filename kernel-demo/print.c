@@ -160,6 +160,16 @@ void print(const char *format, ...) {
     va_end(arguments);
 }
 
+size_t line_length(const char *text, size_t columns) {
+    size_t length = 0;
+    size_t fits = 0; /* up to the last word that ends in this line */
+    for (; text[length] != '\0' && length <= columns; length++) {
+        if (text[length] == ' ') fits = length;
+    }
+    if (length <= columns) return length;
+    return fits != 0 ? fits : columns;
+}
+
 struct short_text size_text(uint64_t bytes) {
     static const char units[][6] = {"bytes", "KiB", "MiB", "GiB", "TiB"};
     struct short_text result;

@@ -24,6 +24,9 @@ size_t print_to(char *out, size_t size, const char *format, ...) __attribute__((
 size_t print_to_v(char *out, size_t size, const char *format, va_list arguments)
     __attribute__((format(printf, 3, 0)));
 
+/* How much of a text goes into a line of so many columns: all of it, or up to a space where there is one. */
+size_t line_length(const char *text, size_t columns);
+
 /* A number of bytes in the largest unit that leaves at least 1 of it: "4096 bytes" is "4 KiB", then "126.9
  * MiB". */
 struct short_text {

@@ -4,6 +4,7 @@
 #include "report.hpp"
 
 #include "print.h"
+#include "record.h"
 
 namespace demo {
 
@@ -17,24 +18,22 @@ unsigned failed;
 
 }  // namespace
 
-void heading(const char* text) {
-    print("\n%s\n", text);
-}
-
 void print_wrapped(const char* text, size_t indent) {
-    const size_t room = line_columns - indent;
     while (*text != '\0') {
-        size_t length = 0;
-        size_t fits = 0;  // up to the last word that ends in this line
-        for (; text[length] != '\0' && length <= room; length++) {
-            if (text[length] == ' ') fits = length;
-        }
-        if (length <= room) fits = length;
-        if (fits == 0) fits = room;
-        print("%*s%.*s\n", static_cast<int>(indent), "", static_cast<int>(fits), text);
-        text += fits;
+        size_t length = line_length(text, line_columns - indent);
+        print("%*s%.*s\n", static_cast<int>(indent), "", static_cast<int>(length), text);
+        text += length;
         while (*text == ' ') text++;
     }
+}
+
+void panic_on_misuse(const slab_fault* fault) {
+    char sentence[320];
+    slab_fault_describe(fault, sentence, sizeof sentence);
+    machine_screen_close();
+    heading("misuse of the heap");
+    print_wrapped(sentence, 2);
+    panic("the kernel has broken the heap's contract");
 }
 
 bool Check::require(bool holds, const char* promise, const void* where) {
@@ -57,23 +56,38 @@ void Check::done(const char* detail, ...) {
     while (name_[name_length] != '\0') name_length++;
     int filler = name_length < name_columns ? static_cast<int>(name_columns - name_length) : 0;
     checks++;
+    record_start("check");
+    record_text("name", name_);
+    record_flag("passed", broken_ == nullptr);
     if (broken_ == nullptr) {
         print("  [ok]   %s %.*s %s\n", name_, filler, dots, text);
-        return;
+        record_text("detail", text);
+    } else {
+        failed++;
+        print("  [FAIL] %s %.*s broken: %s", name_, filler, dots, broken_);
+        record_text("broken", broken_);
+        if (where_ != nullptr) {
+            print(" (%p)", where_);
+            record_address("where", reinterpret_cast<uintptr_t>(where_));
+        }
+        print("\n");
     }
-    failed++;
-    print("  [FAIL] %s %.*s broken: %s", name_, filler, dots, broken_);
-    if (where_ != nullptr) print(" (%p)", where_);
-    print("\n");
+    record_end();
 }
 
 verdict conclude() {
-    if (checks == 0 || failed != 0) {
+    bool passed = checks != 0 && failed == 0;
+    record_start("verdict");
+    record_flag("passed", passed);
+    record_number("checks", checks);
+    record_number("failed", failed);
+    record_end();
+    if (passed) {
+        print("\nverdict: PASS (%u checks)\n", checks);
+    } else {
         print("\nverdict: FAIL (%u of %u checks)\n", failed, checks);
-        return VERDICT_FAIL;
     }
-    print("\nverdict: PASS (%u checks)\n", checks);
-    return VERDICT_PASS;
+    return passed ? VERDICT_PASS : VERDICT_FAIL;
 }
 
 }  // namespace demo

@@ -11,14 +11,17 @@
 
 #include <stddef.h>
 
+#include "log.h"
 #include "machine.h"
+#include "slabheap/slabheap.h"
 
 namespace demo {
 
-void heading(const char* text);
-
 // Prints a long text in lines that fit the screen, each indented by so many columns.
 void print_wrapped(const char* text, size_t indent);
+
+// The heap's fault handler while nothing is broken on purpose: says what was broken, and gives up.
+void panic_on_misuse(const slab_fault* fault);
 
 class Check {
 public:

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// A kernel's worth of live blocks, for the tables and the picture: small ones by the thousand, and buffers of
-// up to a hundredth of the heap, until half of it is in use; then every third is freed again.
+// What a kernel does with its heap: objects of the sizes that kernels have, in bursts of the same kind,
+// that live for a while. The heap fills up to a high mark, empties to a low one, and so on. What is next
+// is random, but the same on every boot.
 #ifndef KERNEL_DEMO_WORKLOAD_HPP
 #define KERNEL_DEMO_WORKLOAD_HPP
 
@@ -12,21 +13,47 @@ namespace demo {
 
 class Workload {
 public:
-    void start();
+    // Allocates or frees objects until about so many bytes have been moved.
+    void run(size_t bytes);
+    // Frees all of them.
     void stop();
 
+    // The last call, as a sentence.
+    struct Sentence {
+        char text[80];
+    };
+    Sentence last_call() const;
+
 private:
-    // The blocks are chained through themselves.
-    struct Block {
-        Block* next;
+    struct Kind;
+    static const Kind kinds[11];
+    static constexpr size_t chains = 64;
+
+    // Objects are chained through themselves. A new one is put at the front of a random chain or at its
+    // end, and the first of a random chain is freed: so some live long, and others do not.
+    struct Object {
+        Object* next;
+    };
+    struct Chain {
+        Object* first = nullptr;
+        Object* last = nullptr;
     };
 
-    void take(size_t bytes, size_t largest);
-    void free_every_third();
+    void change_kind(size_t total_bytes);
+    bool allocate();
+    bool free();
+    static void put(Chain& chain, Object* object, bool in_front);
+    static Object* take(Chain& chain);
     size_t random(size_t limit);
 
-    Block* first_ = nullptr;
+    Chain chains_[chains];
+    bool is_filling_ = true;
+    size_t moved_ = 0;
     uint32_t random_ = 2463534242u;
+    const Kind* kind_ = nullptr;   // what is allocated for now,
+    size_t burst_ = 0;             // so many bytes more
+    bool was_allocation_ = false;  // the last call
+    const void* last_object_ = nullptr;
 };
 
 }  // namespace demo

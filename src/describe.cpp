@@ -3,24 +3,61 @@
 // Sentences for people: what a fault record means and what to look for, and what a status is.
 //
 // Each fault sentence has the same shape: the call, the kind, what the address is, what was expected, the likely cause, and
-// who called.
+// who called. It is written from a pattern in which these stand for what the record says:
+//
+//     %p  the address          %s  the size passed         %c  the caller's address
+//     %b  the block            %a  the alignment passed    %n  the call's name
+//     %o  the address's offset into the block              [ ]  only if the record has a block
 #include "heap_core.hpp"
 
 namespace slabheap {
 
 namespace {
 
-// Appends to a buffer of fixed size, and counts what would have been written.
+const char* pattern_of(slab_fault_kind kind) {
+    switch (kind) {
+        case SLAB_FAULT_DOUBLE_FREE:
+            return "%n: double free of %p: %b is free already; expected a live one; likely two owners, or a pointer "
+                   "kept after its free (called from %c)";
+        case SLAB_FAULT_INTERIOR:
+            return "%n: interior pointer %p: %o bytes into %b; expected its start; likely a pointer moved since the "
+                   "allocation (called from %c)";
+        case SLAB_FAULT_MISALIGNED:
+            return "%n: misaligned pointer %p: not a multiple of 16, as every block is[, but %o bytes into %b]; "
+                   "likely a pointer moved or overwritten since the allocation (called from %c)";
+        case SLAB_FAULT_FOREIGN:
+            return "%n: foreign pointer %p: not in memory that this heap hands out; expected a block of this heap; "
+                   "likely static or stack memory, another allocator's, or a heap not yet initialised (called from %c)";
+        case SLAB_FAULT_WRONG_SIZE:
+            return "%n: wrong size for %p: %s bytes aligned to %a cannot have been given %b; expected what it was "
+                   "allocated with; likely another type or length (called from %c)";
+        case SLAB_FAULT_NEVER_ALLOCATED:
+            return "%n: never allocated: %p is in the heap, but no block was handed out there[; it is %o bytes into "
+                   "%b, which is free]; expected a live block's start; likely a computed or uninitialised pointer "
+                   "(called from %c)";
+        case SLAB_FAULT_CORRUPT:
+            return "%n: page map corrupt at %p; likely a stray write below a region's first page (called from %c)";
+    }
+    return "%n: unknown fault at %p (called from %c)";
+}
+
+// Writes into a buffer of fixed size, and counts what would have been written.
 class Writer {
 public:
-    Writer(char* out, size_t size) : out_(out), size_(size) {}
+    Writer(slab_fault const& fault, char* out, size_t size) : fault_(fault), out_(out), size_(size) {}
 
-    Writer& text(const char* words) {
-        while (*words != '\0') put(*words++);
-        return *this;
+    void sentence(const char* pattern) {
+        bool const has_block = fault_.block != nullptr;
+        for (; *pattern != '\0'; ++pattern) {
+            if (*pattern == '[' && !has_block) {
+                while (*pattern != ']') ++pattern;
+            } else if (*pattern == '%') {
+                value(*++pattern);
+            } else if (*pattern != '[' && *pattern != ']') {
+                put(*pattern);
+            }
+        }
     }
-    Writer& address(uintptr_t value) { return text("0x").number(value, 16); }
-    Writer& decimal(size_t value) { return number(value, 10); }
 
     size_t finish() {
         if (size_ != 0) out_[length_ < size_ ? length_ : size_ - 1] = '\0';
@@ -28,11 +65,38 @@ public:
     }
 
 private:
-    void put(char c) {
-        if (length_ < size_) out_[length_] = c;
-        ++length_;
+    static uintptr_t address(const void* ptr) { return reinterpret_cast<uintptr_t>(ptr); }
+
+    void value(char what) {
+        switch (what) {
+            case 'n': return text(fault_.call != nullptr ? fault_.call : "slabheap");
+            case 'p': return hexadecimal(address(fault_.address));
+            case 'c': return hexadecimal(address(fault_.caller));
+            case 's': return number(fault_.size, 10);
+            case 'a': return number(fault_.align, 10);
+            case 'o': return number(address(fault_.address) - address(fault_.block), 10);
+            default: return block();
+        }
     }
-    Writer& number(uintptr_t value, unsigned base) {
+    // "the 64-byte block at 0x10040 in page 0x10000", "the large block of 20480 bytes at 0x10000"
+    void block() {
+        bool const large = fault_.block_size > page_size;
+        text(large ? "the large block of " : "the ");
+        number(fault_.block_size, 10);
+        text(large ? " bytes at " : "-byte block at ");
+        hexadecimal(address(fault_.block));
+        if (large) return;
+        text(" in page ");
+        hexadecimal(address(fault_.block) & ~(page_size - 1));
+    }
+    void text(const char* words) {
+        while (*words != '\0') put(*words++);
+    }
+    void hexadecimal(uintptr_t value) {
+        text("0x");
+        number(value, 16);
+    }
+    void number(uintptr_t value, unsigned base) {
         char digits[20];
         unsigned count = 0;
         do {
@@ -40,94 +104,28 @@ private:
             value /= base;
         } while (value != 0);
         while (count != 0) put(digits[--count]);
-        return *this;
+    }
+    void put(char c) {
+        if (length_ < size_) out_[length_] = c;
+        ++length_;
     }
 
+    slab_fault const& fault_;
     char* out_;
     size_t size_;
     size_t length_ = 0;
 };
 
-// "the 64-byte block at 0x10040 in page 0x10000", "the large block of 20480 bytes at 0x10000"
-void block(Writer& out, slab_fault const& fault) {
-    uintptr_t const start = reinterpret_cast<uintptr_t>(fault.block);
-    bool const large = fault.block_size > page_size;
-    if (large) out.text("the large block of ").decimal(fault.block_size).text(" bytes");
-    if (!large) out.text("the ").decimal(fault.block_size).text("-byte block");
-    out.text(" at ").address(start);
-    if (!large) out.text(" in page ").address(start & ~(page_size - 1));
-}
-
-void offset(Writer& out, slab_fault const& fault) {
-    uintptr_t const start = reinterpret_cast<uintptr_t>(fault.block);
-    out.decimal(reinterpret_cast<uintptr_t>(fault.address) - start).text(" bytes into ");
-    block(out, fault);
-}
-
-void body(Writer& out, slab_fault const& fault) {
-    uintptr_t const address = reinterpret_cast<uintptr_t>(fault.address);
-    switch (fault.kind) {
-        case SLAB_FAULT_DOUBLE_FREE:
-            out.text("double free of ").address(address).text(": ");
-            block(out, fault);
-            out.text(" is free already; expected a live one; likely two owners, or a pointer kept after its free");
-            return;
-        case SLAB_FAULT_INTERIOR:
-            out.text("interior pointer ").address(address).text(": ");
-            offset(out, fault);
-            out.text("; expected its start; likely a pointer moved since the allocation");
-            return;
-        case SLAB_FAULT_MISALIGNED:
-            out.text("misaligned pointer ").address(address).text(": not a multiple of 16, as every block is");
-            if (fault.block != nullptr) {
-                out.text(", but ");
-                offset(out, fault);
-            }
-            out.text("; likely a pointer moved or overwritten since the allocation");
-            return;
-        case SLAB_FAULT_FOREIGN:
-            out.text("foreign pointer ").address(address).text(": not in memory that this heap hands out; expected ");
-            out.text("a block of this heap; likely static or stack memory, another allocator's, or a heap not yet initialised");
-            return;
-        case SLAB_FAULT_WRONG_SIZE:
-            out.text("wrong size for ").address(address).text(": ").decimal(fault.size);
-            out.text(" bytes aligned to ").decimal(fault.align).text(" cannot have been given ");
-            block(out, fault);
-            out.text("; expected what it was allocated with; likely another type or length");
-            return;
-        case SLAB_FAULT_NEVER_ALLOCATED:
-            out.text("never allocated: ").address(address).text(" is in the heap, but no block was handed out there; expected a live one");
-            if (fault.block != nullptr) {
-                out.text("; it is ");
-                offset(out, fault);
-                out.text(", which is free");
-            }
-            out.text("; likely a computed or uninitialised pointer");
-            return;
-        case SLAB_FAULT_CORRUPT:
-            out.text("page map corrupt at ").address(address);
-            out.text("; likely a stray write below a region's first page");
-            return;
-    }
-    out.text("unknown fault at ").address(address);
-}
-
 }  // namespace
-
-static size_t describe(slab_fault const& fault, char* out, size_t size) {
-    Writer writer(out, size);
-    writer.text(fault.call != nullptr ? fault.call : "slabheap").text(": ");
-    body(writer, fault);
-    writer.text(" (called from ").address(reinterpret_cast<uintptr_t>(fault.caller)).text(")");
-    return writer.finish();
-}
 
 }  // namespace slabheap
 
 extern "C" {
 
 size_t slab_fault_describe(const struct slab_fault* fault, char* out, size_t size) {
-    return slabheap::describe(*fault, out, size);
+    slabheap::Writer writer(*fault, out, size);
+    writer.sentence(slabheap::pattern_of(fault->kind));
+    return writer.finish();
 }
 
 const char* slab_status_string(int status) {

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * From the loader to the kernel on i386. A Multiboot loader enters in 32-bit mode without paging, and so it
- * stays. After the segments this makes the heap and moves the kernel's stack and boot record into it, by the
- * C ABI's plain calls: arguments on the stack, the first on top, left there because the kernel never returns
- * through them. Nothing in C++ but the heap itself has run by then.
+ * From the loader to the kernel on i386. A Multiboot loader enters in 32-bit mode without paging. All 4
+ * GiB are mapped at themselves: an address is what the heap and the bus both call by it, and what nobody
+ * may touch can be made inaccessible. Then this makes the heap and moves the kernel's stack and boot
+ * record into it, by the C ABI's plain calls: arguments on the stack, the first on top, left there
+ * because the kernel never returns through them. Nothing in C++ but the heap itself has run by then.
  */
 
     .set MULTIBOOT_MAGIC, 0x1badb002
@@ -12,33 +13,53 @@
     .set STACK_BYTES, 16384
     .set SMALL, 100                     /* bytes of a block to try the heap with */
 
+    .set PRESENT_WRITABLE, 0x03
+    .set LARGE_PAGE, 0x83               /* present, writable, 4 MiB */
+    .set ENTRIES, 1024
+
     .section .multiboot, "a"
     .balign 4
     .long MULTIBOOT_MAGIC, MULTIBOOT_FLAGS, -(MULTIBOOT_MAGIC + MULTIBOOT_FLAGS)
 
     .section .bss
-    .balign 16
+    .balign PAGE
+top_table:
+    .skip PAGE
+    .globl low_table
+low_table:
+    .skip PAGE
 boot_stack:
     .skip STACK_BYTES
 boot_stack_top:
 
-    .section .rodata
+    .section .data
     .balign 8
 descriptors:
     .quad 0
     .quad 0x00cf9a000000ffff            /* 0x08: code, all 4 GiB */
     .quad 0x00cf92000000ffff            /* 0x10: data, all 4 GiB */
+    .globl task_descriptors
+task_descriptors:
+    .quad 0, 0                          /* 0x18, 0x20: tasks */
 descriptors_end:
 descriptor_register:
     .word descriptors_end - descriptors - 1
     .long descriptors
 
-/* The loader's words: eax, its magic number, and ebx, its records. */
+    .balign 4
+    .globl kernel_stack
+kernel_stack:
+    .long boot_stack, boot_stack_top
+
+/* The loader's words: eax, its magic number, and ebx, its records. They wait in edi and esi. */
     .text
     .globl start
 start:
     cld
+    mov %eax, %edi
+    mov %ebx, %esi
     mov $boot_stack_top, %esp
+    xor %ebp, %ebp                      /* where backtraces end */
     lgdt descriptor_register
     ljmp $0x08, $1f
 1:  mov $0x10, %ecx
@@ -47,8 +68,36 @@ start:
     mov %ecx, %fs
     mov %ecx, %gs
     mov %ecx, %ss
-    push %ebx
-    push %eax
+
+/* The lowest 4 MiB in pages, the others in large pages. */
+    mov $PRESENT_WRITABLE, %eax
+    mov $low_table, %edx
+    mov $ENTRIES, %ecx
+1:  mov %eax, (%edx)
+    add $PAGE, %eax
+    add $4, %edx
+    loop 1b
+
+    movl $low_table + PRESENT_WRITABLE, top_table
+    mov $(4 << 20) + LARGE_PAGE, %eax
+    mov $top_table + 4, %edx
+    mov $ENTRIES - 1, %ecx
+1:  mov %eax, (%edx)
+    add $4 << 20, %eax
+    add $4, %edx
+    loop 1b
+
+    mov $top_table, %eax
+    mov %eax, %cr3
+    mov %cr4, %eax
+    or $1 << 4, %eax                    /* large pages */
+    mov %eax, %cr4
+    mov %cr0, %eax
+    or $1 << 31, %eax                   /* paging */
+    mov %eax, %cr0
+
+    push %esi
+    push %edi
     call early_start
 
 /* The heap: its first region is what early_start found in the loader's map. */
@@ -58,26 +107,37 @@ start:
     push $no_heap
     test %eax, %eax
     jnz panic_called
+    push $0
     push first_region + 4
     push first_region
-    push $heap_text
-    call print
+    push $heap_call
+    call report_call
 
-/* The kernel's stack: pages of the heap. */
+/* The kernel's stack: pages of the heap, the lowest of them a guard. */
     push $PAGE
-    push $STACK_BYTES
+    push $PAGE + STACK_BYTES
     call slab_alloc
+    mov %eax, %ebx
     push $no_stack
     test %eax, %eax
     jz panic_called
     test $PAGE - 1, %eax
     jnz panic_called
-    lea STACK_BYTES(%eax), %esp
-    push %eax
+    push %ebx
+    call machine_guard
+    push $no_guard
+    test %eax, %eax
+    jz panic_called
+    lea PAGE(%ebx), %eax
+    mov %eax, kernel_stack
+    add $STACK_BYTES, %eax
+    mov %eax, kernel_stack + 4
+    mov %eax, %esp
+    push %ebx
     push $PAGE
-    push $STACK_BYTES
-    push $stack_text
-    call print
+    push $PAGE + STACK_BYTES
+    push $stack_call
+    call report_call
 
 /* A block that is freed is the next one of its size class that is handed out. */
     push $8
@@ -90,13 +150,15 @@ start:
     push %ebx
     push $8
     push $SMALL
-    push $block_text
-    call print
+    push $block_call
+    call report_call
     push %ebx
     call slab_free
+    push $0
+    push $0
     push %ebx
-    push $free_text
-    call print
+    push $free_call
+    call report_call
     push $8
     push $SMALL
     call slab_alloc
@@ -106,8 +168,8 @@ start:
     push %ebx
     push $8
     push $SMALL
-    push $again_text
-    call print
+    push $again_call
+    call report_call
     push %ebx
     call slab_free
 
@@ -122,8 +184,8 @@ start:
     push %ebx
     push $16
     push boot_info_bytes
-    push $record_text
-    call print
+    push $record_call
+    call report_call
     push %ebx
     call early_main                     /* does not return */
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Where the CPU enters on an exception: one entry per vector, 16 bytes apart. Each completes the frame that
- * pc.h describes by its number, and by a 0 where the CPU has not pushed an error code.
+ * exceptions.h describes: by its number, by a 0 where the CPU has not pushed an error code, and by the
+ * registers. The clock's interrupt only has to be acknowledged; what waits for it is behind its hlt.
  */
 
     .set WITH_ERROR_CODE, 0x60227d00    /* one bit per vector */
@@ -23,10 +24,27 @@ exception_entries:
 
 report:
     cld
+    push %esp
+    addl $5 * 4, (%esp)                 /* esp before the CPU's frame and ours: five words */
+    push %ebp
+    push %edi
+    push %esi
+    push %edx
+    push %ecx
+    push %ebx
+    push %eax
     mov %esp, %eax
     and $-16, %esp
     sub $12, %esp
     push %eax
     call exception                      /* does not return */
+
+    .globl clock_entry
+clock_entry:
+    push %eax
+    mov $0x20, %al                      /* end of interrupt, to the interrupt controller */
+    outb %al, $0x20
+    pop %eax
+    iret
 
     .section .note.GNU-stack, "", @progbits

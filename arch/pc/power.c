@@ -9,6 +9,7 @@
 enum { DEBUG_EXIT = 0xf4 };
 
 void machine_exit(enum verdict verdict) {
+    console_drain();
     port_write(DEBUG_EXIT, (uint8_t)verdict);
     for (;;) __asm__ volatile("cli; hlt");
 }

@@ -28,20 +28,33 @@ pointer_table:
     .skip PAGE
 directories:
     .skip DIRECTORIES * PAGE
+    .globl low_table
+low_table:
+    .skip PAGE
 boot_stack:
     .skip STACK_BYTES
 boot_stack_top:
 
-    .section .rodata
+    .section .data
     .balign 8
 descriptors:
     .quad 0
     .quad 0x00af9a000000ffff            /* 0x08: 64-bit code */
     .quad 0x00cf92000000ffff            /* 0x10: data */
+    .globl task_descriptors
+task_descriptors:
+    .quad 0, 0                          /* 0x18: a task */
 descriptors_end:
 descriptor_register:
     .word descriptors_end - descriptors - 1
     .quad descriptors
+
+    .balign 8
+    .globl kernel_stack
+kernel_stack:
+    .quad boot_stack, boot_stack_top
+
+    .section .rodata
 no_long_mode_text:
     .asciz "This kernel needs a 64-bit CPU.\r\n"
 
@@ -82,6 +95,17 @@ map_large_page:
     add $8, %edx
     loop map_large_page
 
+/* The first large page again, in pages. */
+    movl $low_table + PRESENT_WRITABLE, directories
+    mov $PRESENT_WRITABLE, %eax
+    mov $low_table, %edx
+    mov $512, %ecx
+map_page:
+    mov %eax, (%edx)
+    add $PAGE, %eax
+    add $8, %edx
+    loop map_page
+
     mov $top_table, %eax
     mov %eax, %cr3
     mov %cr4, %eax
@@ -119,6 +143,7 @@ long_mode:
     mov %eax, %es
     mov %eax, %ss
     lea boot_stack_top(%rip), %rsp
+    xor %ebp, %ebp                      /* where backtraces end */
     mov %edi, %edi                      /* the upper halves are undefined after the change of mode */
     mov %esi, %esi
     call early_start
@@ -129,29 +154,38 @@ long_mode:
     call slab_heap_init
     lea no_heap(%rip), %rdi
     test %eax, %eax
-    jnz panic
-    lea heap_text(%rip), %rdi
+    jnz panic_called
+    lea heap_call(%rip), %rdi
     mov first_region(%rip), %rsi
     mov first_region + 8(%rip), %rdx
-    xor %eax, %eax                      /* print is variadic: no vector registers */
-    call print
+    xor %ecx, %ecx
+    call report_call
 
-/* The kernel's stack: pages of the heap. */
-    mov $STACK_BYTES, %edi
+/* The kernel's stack: pages of the heap, the lowest of them a guard. */
+    mov $PAGE + STACK_BYTES, %edi
     mov $PAGE, %esi
     call slab_alloc
+    mov %rax, %rbx
     lea no_stack(%rip), %rdi
     test %rax, %rax
-    jz panic
+    jz panic_called
     test $PAGE - 1, %eax
-    jnz panic
-    lea STACK_BYTES(%rax), %rsp
-    lea stack_text(%rip), %rdi
-    mov $STACK_BYTES, %esi
+    jnz panic_called
+    mov %rbx, %rdi
+    call machine_guard
+    lea no_guard(%rip), %rdi
+    test %eax, %eax
+    jz panic_called
+    lea PAGE(%rbx), %rax
+    mov %rax, kernel_stack(%rip)
+    add $STACK_BYTES, %rax
+    mov %rax, kernel_stack + 8(%rip)
+    mov %rax, %rsp
+    lea stack_call(%rip), %rdi
+    mov $PAGE + STACK_BYTES, %esi
     mov $PAGE, %edx
-    mov %rax, %rcx
-    xor %eax, %eax
-    call print
+    mov %rbx, %rcx
+    call report_call
 
 /* A block that is freed is the next one of its size class that is handed out. */
     mov $SMALL, %edi
@@ -160,31 +194,28 @@ long_mode:
     mov %rax, %rbx
     lea no_block(%rip), %rdi
     test %rax, %rax
-    jz panic
-    lea block_text(%rip), %rdi
+    jz panic_called
+    lea block_call(%rip), %rdi
     mov $SMALL, %esi
     mov $8, %edx
     mov %rbx, %rcx
-    xor %eax, %eax
-    call print
+    call report_call
     mov %rbx, %rdi
     call slab_free
-    lea free_text(%rip), %rdi
+    lea free_call(%rip), %rdi
     mov %rbx, %rsi
-    xor %eax, %eax
-    call print
+    call report_call
     mov $SMALL, %edi
     mov $8, %esi
     call slab_alloc
     lea not_again(%rip), %rdi
     cmp %rax, %rbx
-    jne panic
-    lea again_text(%rip), %rdi
+    jne panic_called
+    lea again_call(%rip), %rdi
     mov $SMALL, %esi
     mov $8, %edx
     mov %rbx, %rcx
-    xor %eax, %eax
-    call print
+    call report_call
     mov %rbx, %rdi
     call slab_free
 
@@ -195,14 +226,17 @@ long_mode:
     mov %rax, %rbx
     lea no_block(%rip), %rdi
     test %rax, %rax
-    jz panic
-    lea record_text(%rip), %rdi
+    jz panic_called
+    lea record_call(%rip), %rdi
     mov boot_info_bytes(%rip), %rsi
     mov $16, %edx
     mov %rbx, %rcx
-    xor %eax, %eax
-    call print
+    call report_call
     mov %rbx, %rdi
     call early_main                     /* does not return */
+
+/* The sentence was loaded before the test that led here. */
+panic_called:
+    call panic
 
     .section .note.GNU-stack, "", @progbits

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Where the CPU enters on an exception: one entry per vector, 16 bytes apart. Each completes the frame that
- * pc.h describes by its number, and by a 0 where the CPU has not pushed an error code.
+ * exceptions.h describes: by its number, by a 0 where the CPU has not pushed an error code, and by the
+ * registers. The clock's interrupt only has to be acknowledged; what waits for it is behind its hlt.
  */
 
     .set WITH_ERROR_CODE, 0x60227d00    /* one bit per vector */
@@ -23,8 +24,32 @@ exception_entries:
 
 report:
     cld
+    push %r15
+    push %r14
+    push %r13
+    push %r12
+    push %r11
+    push %r10
+    push %r9
+    push %r8
+    push 8 * 8 + 5 * 8(%rsp)            /* rsp, as the CPU pushed it above the five words of our frame */
+    push %rbp
+    push %rdi
+    push %rsi
+    push %rdx
+    push %rcx
+    push %rbx
+    push %rax
     mov %rsp, %rdi
     and $-16, %rsp
     call exception                      /* does not return */
+
+    .globl clock_entry
+clock_entry:
+    push %rax
+    mov $0x20, %al                      /* end of interrupt, to the interrupt controller */
+    outb %al, $0x20
+    pop %rax
+    iretq
 
     .section .note.GNU-stack, "", @progbits

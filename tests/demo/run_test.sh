@@ -71,7 +71,8 @@ names_options() {
 test_usage() {
     run --help
     result 'help names every option' \
-        names_options --arch --compiler --check --memory --append --timeout --help
+        names_options --arch --compiler --check --json --window --screenshot '--gdb[[]=PORT[]]' --memory \
+        --append --timeout --help
     run --fast
     result 'an unknown option is refused' ended_with 2 "unknown option '--fast'"
     run --arch m68k
@@ -80,6 +81,14 @@ test_usage() {
     result 'a time-out that is no number is refused' ended_with 2 "not 'soon'"
     run --append
     result 'an option without its value is refused' ended_with 2 '--append needs a value'
+    run --check --json
+    result '--check and --json are refused together' ended_with 2 '--check shows one line'
+    run --window --screenshot "$work/picture.png"
+    result '--window and --screenshot are refused together' ended_with 2 '--screenshot needs no --window'
+    output=$(env -u DISPLAY -u WAYLAND_DISPLAY ./kernel-demo/run --window 2>&1) || status=$?
+    result 'a window without a display is refused' ended_with 3 'no display for a window: neither DISPLAY nor'
+    run --screenshot "$work/nowhere/picture.png"
+    result 'a picture that cannot be saved is reported' ended_with 3 'could not save the picture as '
 }
 
 test_endings() {
@@ -96,7 +105,7 @@ test_endings() {
     result "$arch: --check shows the log of a failure" ended_with 1 '^  \[FAIL\] '
     run --arch "$arch" --append crash
     result "$arch: a crash is reported" ended_with 4 'the kernel crashed'
-    result "$arch: with exception and address" has '^exception 6 \(invalid opcode\) at 0x1[0-9a-f]{5}, '
+    result "$arch: with exception and address" has '^exception 6 \(invalid opcode\) at 0x1[0-9a-f]{5}$'
     run --arch "$arch" --append hang --timeout 3
     result "$arch: a kernel that hangs is stopped" ended_with 5 'the kernel hung: stopped after 3 seconds'
     run --arch "$arch" --append reset
