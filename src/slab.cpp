@@ -120,9 +120,17 @@ unsigned Slabs::spare_limit(unsigned size_class) const {
 }
 
 void Slabs::pool_slot(unsigned size_class, uintptr_t address) {
-    PageView const* const view = view_of(address);
+    if (!primary_.knows(address)) [[unlikely]] return pool_other_slot(size_class, address);
+    pool_slot_in(primary_, size_class, address);
+}
+
+void Slabs::pool_other_slot(unsigned size_class, uintptr_t address) {
+    pool_slot_in(*other_view_of(address), size_class, address);
+}
+
+inline void Slabs::pool_slot_in(PageView const& view, unsigned size_class, uintptr_t address) {
     unsigned const slot = slot_at(size_class, address % page_size);
-    Word& pool = view->slots(address)[slot_words == 1 ? 0 : slot / word_bits];
+    Word& pool = view.slots(address)[slot_words == 1 ? 0 : slot / word_bits];
     Word const before = pool;
     Word const now = before | bit(slot % word_bits);
     pool = now;

@@ -133,6 +133,8 @@ protected:
 
     // Puts a slot that left the ring into the pool of its slab.
     void pool_slot(unsigned size_class, uintptr_t address);
+    void pool_other_slot(unsigned size_class, uintptr_t address);
+    void pool_slot_in(PageView const& view, unsigned size_class, uintptr_t address);
     // What follows when a pool is no longer empty, or has all slots: the slab has room, becomes a spare, or goes back to
     // the pages.
     void slab_changed(unsigned size_class, uintptr_t address);
