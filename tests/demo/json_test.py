@@ -1,0 +1,170 @@
+#!/usr/bin/env -S python3 -B
+# SPDX-License-Identifier: MIT
+"""The record for programs says what the log says to people: both of one boot, fact by fact, in order.
+
+Every line of the log is read as a record or a part of one. What is left over on one side is a difference."""
+
+import re
+
+import demo
+
+UNITS = {"bytes": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
+FIGURES = {"total": "total_bytes", "used": "used_bytes", "available": "available_bytes",
+           "largest free block": "largest_free_bytes", "page maps, not in it": "metadata_bytes"}
+LEGENDS = ("  . free   # page map", "  l larger   a capital")
+
+
+def number(text):
+    return text if text.startswith("0x") else int(text)
+
+
+class Log:
+    """The log, read from top to bottom into what the record should be."""
+
+    def __init__(self, lines):
+        self.lines = list(lines)
+        self.found = []
+        while self.lines:
+            line = self.lines.pop(0)
+            if line and not line.startswith(LEGENDS):
+                self.read(line)
+
+    def add(self, event, **members):
+        self.found.append({"event": event, **members})
+
+    def read(self, line):
+        for pattern, read in self.FORMS:
+            found = re.fullmatch(pattern, line)
+            if found:
+                return read(self, *found.groups())
+        raise ValueError(f"the log has a line of an unknown form: {line!r}")
+
+    def rows(self, pattern):
+        """The lines that follow and have this form: their groups."""
+        found = []
+        while self.lines and re.fullmatch(pattern, self.lines[0]):
+            found.append(re.fullmatch(pattern, self.lines.pop(0)).groups())
+        return found
+
+    def boot(self, version, machine):
+        self.add("boot", version=version, machine=machine)
+
+    def call(self, function, arguments, result, note):
+        members = {"result": number(result)} if result else {}
+        arguments = [number(it) for it in arguments.split(", ")]
+        self.add("call", function=function, arguments=arguments, **members, note=note)
+
+    def range(self, start, last, use):
+        members = {"start": f"{int(start, 16):#x}", "last": f"{int(last, 16):#x}"}
+        region = re.fullmatch(r"usable: heap region (\d+)", use)
+        if region:
+            self.add("range", **members, use="usable", region=int(region.group(1)))
+        else:
+            self.add("range", **members, use=use)
+
+    def figures(self, regions):
+        rows = self.rows(r"  (\w.*?) +[\d.]+ \w+ +(\d+) bytes")
+        self.add("figures", regions=int(regions), heap={FIGURES[name]: int(value) for name, value in rows})
+
+    def classes(self):
+        rows = self.rows(r" +(\d+) bytes +(\d+) +(\d+) +(\d+) +\d+%")
+        names = ("size", "live", "capacity", "pages")
+        self.add("classes", heap={"classes": [dict(zip(names, map(int, row))) for row in rows]})
+
+    def passed(self, name, detail):
+        self.add("check", name=name, passed=True, detail=detail)
+
+    def failed(self, name, promise, where):
+        members = {"where": where} if where else {}
+        self.add("check", name=name, passed=False, broken=promise, **members)
+
+    def sentence(self, text):
+        rest = self.rows(r" {9}(\S.*)")
+        self.add("misuse", sentence=" ".join([text, *(row[0] for row in rest)]))
+
+    def picture(self, region, amount, unit):
+        rows = [row[0] for row in self.rows(r"    (\S+)")]
+        self.add("picture", region=int(region), cell_bytes=int(amount) * UNITS[unit], rows=rows)
+
+    def verdict(self, passed, failed, checks):
+        self.add("verdict", passed=passed == "PASS", checks=int(checks), failed=int(failed or 0))
+
+    def exception(self, vector, name, address):
+        is_explained = not re.match(r"  \w+ +[0-9a-f]{8}", self.lines[0])
+        meaning = self.lines.pop(0).strip() if is_explained else ""
+        registers = []
+        while not self.lines[0].startswith("  flags"):
+            registers += re.findall(r"(\w+) +([0-9a-f]{8,16})", self.lines.pop(0))
+        registers = {register: f"{int(value, 16):#x}" for register, value in registers}
+        flags, segment, code = re.fullmatch(r"  flags (\w+), code segment (\w+), error code (\w+)",
+                                            self.lines.pop(0)).groups()
+        self.add("exception", vector=int(vector), name=name, address=address, meaning=meaning,
+                 error_code=code, cr2=registers.pop("cr2"), flags=f"0x{flags}", code_segment=f"0x{segment}",
+                 registers=registers, backtrace=self.backtrace())
+
+    def panic(self, sentence):
+        self.add("panic", sentence=sentence, backtrace=self.backtrace())
+
+    def backtrace(self):
+        assert self.lines.pop(0) == "backtrace"
+        return [address for row in self.rows(r" ((?: 0x[0-9a-f]+\??)+)") for address in row[0].split()]
+
+    def section(self, title):
+        self.add("section", title=title)
+
+    FORMS = [
+        (r"slabheap ([\d.]+) on (\w+): .*", boot),
+        (r"  (\w+)\((.*?)\)(?: = (\S+))?: (.*)", call),
+        (r" +([0-9a-f]+) - +([0-9a-f]+) +[\d.]+ \w+  (.*)", range),
+        (r"heap, (\d+) regions", figures),
+        (r"size classes +live .*", classes),
+        (r"  \[ok\]   (.*?) \.+ (.*)", passed),
+        (r"  \[FAIL\] (.*?) \.+ broken: (.*?)(?: \((0x[0-9a-f]+)\))?", failed),
+        (r" {9}(slab_\w+: .*)", sentence),
+        (r"  region (\d+), .*, (\d+) (\w+) a character", picture),
+        (r"verdict: (PASS|FAIL) \((?:(\d+) of )?(\d+) checks\)", verdict),
+        (r"exception (\d+) \((.*)\) at (0x[0-9a-f]+)", exception),
+        (r"panic: (.*)", panic),
+        (r"([a-z].*)", section),
+    ]
+
+
+def reduced(record, to):
+    """The record without what the log leaves out: figures that it does not print."""
+    if isinstance(record, dict):
+        return {name: reduced(value, to[name]) for name, value in record.items() if name in to}
+    return record
+
+
+def compare(arch, what, text, lines):
+    found, expected = demo.records(text), Log(lines).found
+    demo.equal(f"{arch}: {what}: record and log have the same facts in the same order",
+               [it["event"] for it in found], [it["event"] for it in expected])
+    for record, said in zip(found, expected):
+        if reduced(record, said) != said:
+            demo.equal(f"{arch}: {what}: {record['event']}", reduced(record, said), said)
+    demo.result(f"{arch}: {what}: {len(found)} facts compared", len(found) > 30, len(found))
+    return found
+
+
+def check_conservation(arch, found):
+    heaps = [it["heap"] for it in found if "heap" in it]
+    sums = [it["used_bytes"] + it["available_bytes"] == it["total_bytes"] for it in heaps]
+    demo.result(f"{arch}: used and available bytes make the total, every time", all(sums) and len(sums) >= 2,
+                heaps)
+
+
+def test(arch):
+    ran = demo.run("--arch", arch, "--json")
+    demo.equal(f"{arch}: --json ends with the kernel's verdict", ran.returncode, 0)
+    found = compare(arch, "a good boot", ran.stdout, demo.log(arch))
+    check_conservation(arch, found)
+    for words, status, last in (("crash=gp", 4, "exception"), ("panic", 4, "panic"), ("fail", 1, "verdict")):
+        ran = demo.run("--arch", arch, "--json", "--append", words)
+        demo.equal(f"{arch}: {words}: the exit status is as without --json", ran.returncode, status)
+        found = compare(arch, words, ran.stdout, demo.log(arch))
+        demo.equal(f"{arch}: {words}: the record's last event", found[-1]["event"], last)
+
+
+if __name__ == "__main__":
+    demo.main(test, __doc__)
