@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// The audit: every invariant of the heap's data, each told by a sentence. It trusts nothing in the page maps: bounds come
-// from the heap's own table, every count is checked before it is used as one, so corrupt data is reported, not followed.
+// The audit: every invariant of the heap's data, each told by a sentence. It trusts nothing in the page maps:
+// bounds come from the heap's own table, every count is checked before it is used as one, so corrupt data is
+// reported, not followed.
 //
 //   region   its geometry is the one that its bounds give
 //   nodes    a parent's bit is set exactly when its child's word is not zero; orders are entered exactly
@@ -43,11 +44,11 @@ private:
 
     HeapCore const& heap_;
     slab_audit& result_;
-    Word ring_count_ = 0;     // blocks in the ring of the class
-    Word marked_free_ = 0;    // pages of the region that bits of free units tell
-    Word run_pages_ = 0;      // counted in all regions: pages of large blocks,
-    Word usable_pages_ = 0;   // pages that are neither maps nor reserved,
-    Word map_pages_ = 0;      // and pages of the page maps
+    Word ring_count_ = 0;    // blocks in the ring of the class
+    Word marked_free_ = 0;   // pages of the region that bits of free units tell
+    Word run_pages_ = 0;     // counted in all regions: pages of large blocks,
+    Word usable_pages_ = 0;  // pages that are neither maps nor reserved,
+    Word map_pages_ = 0;     // and pages of the page maps
 };
 
 bool Auditor::heap_is_sound() {
@@ -89,7 +90,8 @@ bool Auditor::nodes_are_sound(Region const& region) {
     for (unsigned level = region.root; level > 0; --level) {
         for (Word node = region.first_node(level); node <= region.last_node(level); ++node) {
             if (!region.is_open(level, node)) continue;
-            marked_free_ += Word{popcount(region.word(level, node, column::free_units))} << (word_shift * level);
+            marked_free_ += Word{popcount(region.word(level, node, column::free_units))}
+                            << (word_shift * level);
             if (!children_are_sound(region, level, node)) return false;
         }
     }
@@ -191,7 +193,8 @@ bool Auditor::head_is_sound(Region& region, Word page) {
     }
     uint8_t const what = region.tag(page);
     for (unsigned c = 0; c < class_count; ++c) {
-        if (c != what && region.room(c).test(page)) return broken("only a class's slabs have its room", address);
+        if (c != what && region.room(c).test(page))
+            return broken("only a class's slabs have its room", address);
     }
     if (tag::is_slab(what)) return slab_is_sound(region, page, what);
     if (what != tag::large && what != tag::reserved) {
@@ -253,10 +256,10 @@ bool Auditor::slots_are_sound(Region& region, Word page, unsigned size_class) {
 // A slot that is neither live nor in its pool, in a slab of the class.
 bool Auditor::is_free_slot(uintptr_t address, unsigned size_class) const {
     PageView const* const view = heap_.view_of(address);
-    if (view == nullptr || view->tag(address) != size_class || address % class_size(size_class) != 0) return false;
+    if (view == nullptr || view->tag(address) != size_class || address % class_size(size_class) != 0)
+        return false;
     unsigned const slot = slot_at(size_class, address % page_size);
-    return !view->is_live(address) &&
-           (view->slots(address)[slot / word_bits] & bit(slot % word_bits)) == 0;
+    return !view->is_live(address) && (view->slots(address)[slot / word_bits] & bit(slot % word_bits)) == 0;
 }
 
 bool Auditor::ring_is_sound(unsigned size_class) {
@@ -269,7 +272,8 @@ bool Auditor::ring_is_sound(unsigned size_class) {
         uintptr_t const address = front.ring[(front.top - age) & front.mask];
         if (address == 0) continue;
         if (++ring_count_ != age) return broken("a ring has no gaps", address);
-        if (!is_free_slot(address, size_class)) return broken("a ring holds free slots of its class", address);
+        if (!is_free_slot(address, size_class))
+            return broken("a ring holds free slots of its class", address);
         for (Word younger = 1; younger < age; ++younger) {
             if (front.ring[(front.top - younger) & front.mask] == address) {
                 return broken("a ring holds a slot once", address);

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
 //
 // BitTree: a set of numbers as a radix tree of bit words (word_bits children a node), the structure that
-// van Emde Boas trees become when the radix is the machine's word. Membership is a bit of a leaf word; a bit above says that the
-// word below is not zero. Setting and clearing stop at the first level that does not change; searches follow one
-// path down, one count of trailing (or leading) zeros a level.
+// van Emde Boas trees become when the radix is the machine's word. Membership is a bit of a leaf word; a bit
+// above says that the word below is not zero. Setting and clearing stop at the first level that does not
+// change; searches follow one path down, one count of trailing (or leading) zeros a level.
 //
-// Invariant: a bit above the leaves is set exactly when its child's word is not zero. A child is read only when
-// its bit is set, so words that were never opened are never read.
+// Invariant: a bit above the leaves is set exactly when its child's word is not zero. A child is read only
+// when its bit is set, so words that were never opened are never read.
 //
-// The tree is one column of a region's Nodes. A tree of pages has its leaves at level 0; a tree of nodes of level L, at
-// level L + 1.
+// The tree is one column of a region's Nodes. A tree of pages has its leaves at level 0; a tree of nodes of
+// level L, at level L + 1.
 #ifndef SLABHEAP_BIT_TREE_HPP
 #define SLABHEAP_BIT_TREE_HPP
 

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 //
-// Bits of one machine word. Every set in the heap (free pages, live slots, free slots) is an array of such words, and
-// every search ends in a count of trailing zeros. Pure functions, without state; all usable at compile time.
+// Bits of one machine word. Every set in the heap (free pages, live slots, free slots) is an array of such
+// words, and every search ends in a count of trailing zeros. Pure functions, without state; all usable at
+// compile time.
 //
-// popcount is spelled out because GCC calls libgcc for it where the CPU has no instruction, and kernels have no libgcc.
+// popcount is spelled out because GCC calls libgcc for it where the CPU has no instruction, and kernels have
+// no libgcc.
 #ifndef SLABHEAP_BITS_HPP
 #define SLABHEAP_BITS_HPP
 
@@ -50,7 +52,9 @@ constexpr Word bit(unsigned index) { return Word{1} << index; }
 constexpr Word bits_below(unsigned index) { return index == word_bits ? all_ones : bit(index) - 1; }
 
 // The bits first ... last, both included.
-constexpr Word bits_between(unsigned first, unsigned last) { return bits_below(last + 1) & ~bits_below(first); }
+constexpr Word bits_between(unsigned first, unsigned last) {
+    return bits_below(last + 1) & ~bits_below(first);
+}
 
 constexpr unsigned popcount(Word word) {
     constexpr Word fives = all_ones / 3, threes = all_ones / 5, fs = all_ones / 17, ones = all_ones / 255;
@@ -64,22 +68,24 @@ constexpr unsigned popcount(Word word) {
 struct AlignedIndices {
     Word of_order[word_shift + 1];
     constexpr AlignedIndices() : of_order{} {
-        for (unsigned order = 0; order < word_shift; ++order) of_order[order] = all_ones / bits_below(1u << order);
+        for (unsigned order = 0; order < word_shift; ++order)
+            of_order[order] = all_ones / bits_below(1u << order);
         of_order[word_shift] = 1;
     }
 };
 inline constexpr AlignedIndices aligned_index_table;
 constexpr Word aligned_indices(unsigned order) { return aligned_index_table.of_order[order]; }
 
-// The starts of the aligned runs of 2^order ones: bit i is set when 2^order divides i and the 2^order bits from i on are
-// all ones. These are the buddy blocks of that order, merged or not, that a word of free units holds.
+// The starts of the aligned runs of 2^order ones: bit i is set when 2^order divides i and the 2^order bits
+// from i on are all ones. These are the buddy blocks of that order, merged or not, that a word of free units
+// holds.
 constexpr Word runs_of_order(Word word, unsigned order) {
     for (unsigned k = 0; k < order; ++k) word &= word >> (1u << k);
     return word & aligned_indices(order);
 }
 
-// Order of the largest buddy block in a word that is not 0. Each step keeps the starts of runs of the next order; spelled out,
-// its masks are constants.
+// Order of the largest buddy block in a word that is not 0. Each step keeps the starts of runs of the next
+// order; spelled out, its masks are constants.
 constexpr unsigned largest_run_order(Word word) {
     if ((word &= (word >> 1) & (all_ones / 0x3)) == 0) return 0;
     if ((word &= (word >> 2) & (all_ones / 0xf)) == 0) return 1;
@@ -92,8 +98,10 @@ constexpr unsigned largest_run_order(Word word) {
 // Index at which the smallest buddy block of at least 2^order units starts; the word must have one.
 constexpr unsigned best_run(Word word, unsigned order) {
     for (Word runs = runs_of_order(word, order);; ++order) {
-        Word const larger = order < word_shift ? runs & (runs >> (1u << order)) & aligned_indices(order + 1) : 0;
-        // A run of the next order covers two of this one; what it does not cover is a block of exactly this order.
+        Word const larger =
+            order < word_shift ? runs & (runs >> (1u << order)) & aligned_indices(order + 1) : 0;
+        // A run of the next order covers two of this one; what it does not cover is a block of exactly this
+        // order.
         Word const exact = runs & ~(larger | (order < word_shift ? larger << (1u << order) : 0));
         if (exact != 0) return lowest_bit(exact);
         runs = larger;

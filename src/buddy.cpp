@@ -60,8 +60,9 @@ void Buddy::open_edges(PageRange pages) {
 
 void Buddy::give(PageRange pages) {
     free_pages_ += pages.count();
-    // The units of the level that are to be given: first ... end - 1. Words that they cover wholly need no visit: they are
-    // units of the next level. A word at either edge is filled up, and is one when that makes it full.
+    // The units of the level that are to be given: first ... end - 1. Words that they cover wholly need no
+    // visit: they are units of the next level. A word at either edge is filled up, and is one when that makes
+    // it full.
     Word first = pages.first;
     Word end = pages.end;
     for (unsigned level = 0; first < end; ++level) {
@@ -86,7 +87,8 @@ void Buddy::give(PageRange pages) {
 // The free unit that has the page, which is free.
 Buddy::Place Buddy::unit_of(Word page) const {
     unsigned level = root;
-    while ((word(level, page >> shift_of(level + 1), column::free_units) & bit(digit(page >> shift_of(level)))) == 0) {
+    while ((word(level, page >> shift_of(level + 1), column::free_units) &
+            bit(digit(page >> shift_of(level)))) == 0) {
         --level;
     }
     return {level, page >> shift_of(level)};
@@ -97,8 +99,10 @@ void Buddy::take(PageRange pages) {
     while (pages.first < pages.end) {
         Place at = unit_of(pages.first);
         Word units = word(at.level, at.unit >> word_shift, column::free_units);
-        // Split the unit while the pages are no whole unit from its start on; what is split off counts as all ones.
-        while ((pages.first & bits_below(shift_of(at.level))) != 0 || pages.count() >> shift_of(at.level) == 0) {
+        // Split the unit while the pages are no whole unit from its start on; what is split off counts as all
+        // ones.
+        while ((pages.first & bits_below(shift_of(at.level))) != 0 ||
+               pages.count() >> shift_of(at.level) == 0) {
             store(at.level, at.unit >> word_shift, units & ~bit(digit(at.unit)));
             --at.level;
             at.unit = pages.first >> shift_of(at.level);
@@ -130,7 +134,8 @@ Word Buddy::allocate(Word count, unsigned order) {
     Word const page = ((node << word_shift) | first) << shift_of(level);
     Word const last = page + count - 1;
     free_pages_ -= count;
-    // At the level of the block, cut the units that the pages reach into. The last of them may be cut on below.
+    // At the level of the block, cut the units that the pages reach into. The last of them may be cut on
+    // below.
     for (Word cut = bits_between(first, digit(last >> shift_of(level)));;) {
         store(level, last >> shift_of(level + 1), units & ~cut);
         if (((last + 1) & bits_below(shift_of(level))) == 0) return page;
@@ -148,7 +153,8 @@ Buddy::Extent Buddy::extent(Word page) const {
         Word const from_here = units >> digit(unit);
         if ((from_here & 1) != 0 || level == 0 || !is_open(level - 1, unit)) {
             bool const free = (from_here & 1) != 0;
-            // Units of a higher level that are not free may be so in part: only a free run may be skipped as one.
+            // Units of a higher level that are not free may be so in part: only a free run may be skipped as
+            // one.
             Word const others = free ? ~from_here : from_here;
             Word run = level != 0 && !free ? 1 : others == 0 ? word_bits : lowest_bit(others);
             if (run > word_bits - digit(unit)) run = word_bits - digit(unit);

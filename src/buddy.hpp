@@ -1,23 +1,24 @@
 // SPDX-License-Identifier: MIT
 //
-// Buddy: the free pages of one region, in blocks of 2^order pages that are aligned to their size (Knuth, TAOCP 1, 2.5),
-// kept as bits instead of lists.
+// Buddy: the free pages of one region, in blocks of 2^order pages that are aligned to their size (Knuth,
+// TAOCP 1, 2.5), kept as bits instead of lists.
 //
-// At level L a bit of the column `free_units` stands for a unit of word_bits^L pages that is wholly free. The form is
-// canonical: a free page is told by exactly one bit, the highest possible. When a word fills up, it is stored as 0 and
-// its bit one level up is set, where the merge goes on; this is the buddy merge, word_shift orders at a time:
+// At level L a bit of the column `free_units` stands for a unit of word_bits^L pages that is wholly free. The
+// form is canonical: a free page is told by exactly one bit, the highest possible. When a word fills up, it
+// is stored as 0 and its bit one level up is set, where the merge goes on; this is the buddy merge,
+// word_shift orders at a time:
 //
 //     level 1   ...0100 0000      unit 6 wholly free; its word below is stored as 0
 //     level 0   0000 0000 | 0011 1100      a block of order 1 at 2 and one at 4: 2 and 4 are no buddies
 //
-// Within a word the orders need no bits of their own: a block of order 6L + k is an aligned run of 2^k ones at level L.
-// Splitting is the way back: the bit is cleared, and the word below taken for all ones.
+// Within a word the orders need no bits of their own: a block of order 6L + k is an aligned run of 2^k ones
+// at level L. Splitting is the way back: the bit is cleared, and the word below taken for all ones.
 //
-// To find a block, each word that is not 0 is entered, under the order of its largest run, in that order's tree; the
-// mask orders_ says which of these trees have members. (The root's words, two at most, are looked at directly.) So the
-// smallest order that will do is one count of trailing zeros, the word one search in a tree, the block a few shifts.
-// Nothing is rounded up to a power of two: take() cuts any range of free pages out, and give() puts any range back.
-// Costs are per level: a region of 64 GiB has four.
+// To find a block, each word that is not 0 is entered, under the order of its largest run, in that order's
+// tree; the mask orders_ says which of these trees have members. (The root's words, two at most, are looked
+// at directly.) So the smallest order that will do is one count of trailing zeros, the word one search in a
+// tree, the block a few shifts. Nothing is rounded up to a power of two: take() cuts any range of free pages
+// out, and give() puts any range back. Costs are per level: a region of 64 GiB has four.
 #ifndef SLABHEAP_BUDDY_HPP
 #define SLABHEAP_BUDDY_HPP
 
@@ -39,20 +40,20 @@ public:
     // Starts with no page free.
     void set_up(Word first, Word end, size_t header_bytes);
 
-    // Makes pages free of which none is. The sections of the first and of the last page must be open: they are when
-    // the pages are given as they were taken; for any others call open_edges before.
+    // Makes pages free of which none is. The sections of the first and of the last page must be open: they
+    // are when the pages are given as they were taken; for any others call open_edges before.
     void give(PageRange pages);
     void open_edges(PageRange pages);
 
-    // Takes `count` pages from the lower end of a free block of at least 2^order pages, which are no fewer; returns the first,
-    // or none. The smallest order that has a block is used.
+    // Takes `count` pages from the lower end of a free block of at least 2^order pages, which are no fewer;
+    // returns the first, or none. The smallest order that has a block is used.
     Word allocate(Word count, unsigned order);
 
     // Takes pages of which all are free, wherever they lie.
     void take(PageRange pages);
 
-    // First page of the lowest run of `count` free pages that starts at a multiple of `align`, wherever block borders
-    // lie; or none. Cost: the number of free runs and of parts of the map in use.
+    // First page of the lowest run of `count` free pages that starts at a multiple of `align`, wherever block
+    // borders lie; or none. Cost: the number of free runs and of parts of the map in use.
     Word search(Word count, Word align) const;
 
     // The pages from `page` on that are alike, free or not, as far as one word tells: [page, end).

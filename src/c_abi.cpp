@@ -47,7 +47,9 @@ void slab_heap_walk(slab_visitor visit, void* context) { heap.walk(visit, contex
 int slab_heap_check(void) { return heap.audit(nullptr); }
 int slab_heap_audit(struct slab_audit* out) { return heap.audit(out); }
 
-slab_fault_handler slab_heap_set_fault_handler(slab_fault_handler handler) { return heap.set_fault_handler(handler); }
+slab_fault_handler slab_heap_set_fault_handler(slab_fault_handler handler) {
+    return heap.set_fault_handler(handler);
+}
 slab_oom_hook slab_heap_set_oom_hook(slab_oom_hook hook) { return heap.set_oom_hook(hook); }
 
 }  // extern "C"

@@ -2,8 +2,8 @@
 //
 // Sentences for people: what a fault record means and what to look for, and what a status is.
 //
-// Each fault sentence has the same shape: the call, the kind, what the address is, what was expected, the likely cause, and
-// who called. It is written from a pattern in which these stand for what the record says:
+// Each fault sentence has the same shape: the call, the kind, what the address is, what was expected, the
+// likely cause, and who called. It is written from a pattern in which these stand for what the record says:
 //
 //     %p  the address          %s  the size passed         %c  the caller's address
 //     %b  the block            %a  the alignment passed    %n  the call's name
@@ -17,26 +17,28 @@ namespace {
 const char* pattern_of(slab_fault_kind kind) {
     switch (kind) {
         case SLAB_FAULT_DOUBLE_FREE:
-            return "%n: double free of %p: %b is free already; expected a live one; likely two owners, or a pointer "
-                   "kept after its free (called from %c)";
+            return "%n: double free of %p: %b is free already; expected a live one; likely two owners, or "
+                   "a pointer kept after its free (called from %c)";
         case SLAB_FAULT_INTERIOR:
-            return "%n: interior pointer %p: %o bytes into %b; expected its start; likely a pointer moved since the "
-                   "allocation (called from %c)";
+            return "%n: interior pointer %p: %o bytes into %b; expected its start; likely a pointer moved "
+                   "since the allocation (called from %c)";
         case SLAB_FAULT_MISALIGNED:
-            return "%n: misaligned pointer %p: not a multiple of 16, as every block is[, but %o bytes into %b]; "
-                   "likely a pointer moved or overwritten since the allocation (called from %c)";
+            return "%n: misaligned pointer %p: not a multiple of 16, as every block is[, but %o bytes "
+                   "into %b]; likely a pointer moved or overwritten since the allocation (called from %c)";
         case SLAB_FAULT_FOREIGN:
-            return "%n: foreign pointer %p: not in memory that this heap hands out; expected a block of this heap; "
-                   "likely static or stack memory, another allocator's, or a heap not yet initialised (called from %c)";
+            return "%n: foreign pointer %p: not in memory that this heap hands out; expected a block of "
+                   "this heap; likely static or stack memory, another allocator's, or a heap not yet "
+                   "initialised (called from %c)";
         case SLAB_FAULT_WRONG_SIZE:
-            return "%n: wrong size for %p: %s bytes aligned to %a cannot have been given %b; expected what it was "
-                   "allocated with; likely another type or length (called from %c)";
+            return "%n: wrong size for %p: %s bytes aligned to %a cannot have been given %b; expected "
+                   "what it was allocated with; likely another type or length (called from %c)";
         case SLAB_FAULT_NEVER_ALLOCATED:
-            return "%n: never allocated: %p is in the heap, but no block was handed out there[; it is %o bytes into "
-                   "%b, which is free]; expected a live block's start; likely a computed or uninitialised pointer "
-                   "(called from %c)";
+            return "%n: never allocated: %p is in the heap, but no block was handed out there[; it is %o "
+                   "bytes into %b, which is free]; expected a live block's start; likely a computed or "
+                   "uninitialised pointer (called from %c)";
         case SLAB_FAULT_CORRUPT:
-            return "%n: page map corrupt at %p; likely a stray write below a region's first page (called from %c)";
+            return "%n: page map corrupt at %p; likely a stray write below a region's first page (called "
+                   "from %c)";
     }
     return "%n: unknown fault at %p (called from %c)";
 }
@@ -132,7 +134,8 @@ const char* slab_status_string(int status) {
     switch (status) {
         case SLAB_OK: return "success";
         case SLAB_ERR_ALIGN: return "start or size is not a multiple of the page size (4096 bytes)";
-        case SLAB_ERR_TOO_SMALL: return "the range is too small (init: at least 32 KiB; a region: a page beside its map)";
+        case SLAB_ERR_TOO_SMALL:
+            return "the range is too small (init: at least 32 KiB; a region: a page beside its map)";
         case SLAB_ERR_NOT_MULTIPLE: return "size is not a multiple of 32 KiB";
         case SLAB_ERR_RANGE: return "the range is null, wraps, or is not the heap's to use";
         case SLAB_ERR_OVERLAP: return "the range overlaps a region that the heap already has";

@@ -2,8 +2,8 @@
 //
 // What an address that is no live block's start is, told exactly from the page map; and the report.
 //
-// Whose the address is, is the question for the head at or below it. If no slab or run has the page, it is free, and
-// its tag still says what it was last.
+// Whose the address is, is the question for the head at or below it. If no slab or run has the page, it is
+// free, and its tag still says what it was last.
 #include "heap_core.hpp"
 
 namespace slabheap {
@@ -16,13 +16,15 @@ Diagnosis HeapCore::diagnose(uintptr_t address) const {
     if (region == nullptr || !region->is_usable(page)) return foreign;
 
     Word const head = region->head_of(page);
-    uint8_t const what = head != Region::none        ? region->tag(head)
+    uint8_t const what = head != Region::none       ? region->tag(head)
                          : region->knows_page(page) ? region->tag(page)
                                                     : tag::none;
     if (what == tag::reserved) return foreign;
-    if (what == tag::large) return {SLAB_FAULT_INTERIOR, head << page_shift, region->run_pages(head) << page_shift};
+    if (what == tag::large)
+        return {SLAB_FAULT_INTERIOR, head << page_shift, region->run_pages(head) << page_shift};
     if (what == tag::freed_large) {
-        Diagnosis const freed{SLAB_FAULT_DOUBLE_FREE, page << page_shift, region->slots(page)[0] << page_shift};
+        Diagnosis const freed{SLAB_FAULT_DOUBLE_FREE, page << page_shift,
+                              region->slots(page)[0] << page_shift};
         return address % page_size == 0 ? freed : never;
     }
     if (what == tag::none) return never;
@@ -33,7 +35,8 @@ Diagnosis HeapCore::diagnose(uintptr_t address) const {
     bool const live = region->view().is_live(block);
     if (live) return {SLAB_FAULT_INTERIOR, block, class_size(size_class)};
     if (!was_handed_out(*region, page, size_class, slot)) return never;
-    return {block == address ? SLAB_FAULT_DOUBLE_FREE : SLAB_FAULT_NEVER_ALLOCATED, block, class_size(size_class)};
+    return {block == address ? SLAB_FAULT_DOUBLE_FREE : SLAB_FAULT_NEVER_ALLOCATED, block,
+            class_size(size_class)};
 }
 
 void* HeapCore::fault(CallSite site, uintptr_t address, size_t size, size_t align) {
@@ -41,8 +44,8 @@ void* HeapCore::fault(CallSite site, uintptr_t address, size_t size, size_t alig
     ++faults_;
     bool const misaligned = found.kind != SLAB_FAULT_FOREIGN && address % granule != 0;
     slab_fault const record{live_block(address).size != 0 ? SLAB_FAULT_WRONG_SIZE
-                            : misaligned                 ? SLAB_FAULT_MISALIGNED
-                                                         : found.kind,
+                            : misaligned                  ? SLAB_FAULT_MISALIGNED
+                                                          : found.kind,
                             reinterpret_cast<const void*>(address),
                             reinterpret_cast<const void*>(found.block),
                             found.block_size,

@@ -40,9 +40,7 @@ void Heap::deallocate_pages(void* ptr, size_t count) {
 }
 
 UsableSize Heap::usable_size(Layout layout) const { return HeapCore::usable_size(layout.size, layout.align); }
-size_t Heap::usable_size(const void* ptr) {
-    return core(state_).usable_size(ptr, SITE("slab_usable_size"));
-}
+size_t Heap::usable_size(const void* ptr) { return core(state_).usable_size(ptr, SITE("slab_usable_size")); }
 bool Heap::owns(const void* ptr) const { return core(state_).owns(ptr); }
 
 size_t Heap::total_bytes() const { return core(state_).total_bytes(); }

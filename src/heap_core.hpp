@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 //
-// HeapCore: the heap itself, beneath both of its faces (Heap and the C ABI): which request takes a slot and which
-// takes pages, what is tried before a request fails, and the checks that make every misuse a fault.
+// HeapCore: the heap itself, beneath both of its faces (Heap and the C ABI): which request takes a slot and
+// which takes pages, what is tried before a request fails, and the checks that make every misuse a fault.
 //
-// The usual path of each call is inline and short; whatever is rare is a function of its own, in the file named after it:
-// heap_core.cpp (slow paths), realloc.cpp, fault.cpp and describe.cpp (misuse), audit.cpp, stats.cpp (figures, walk).
+// The usual path of each call is inline and short; whatever is rare is a function of its own, in the file
+// named after it: heap_core.cpp (slow paths), realloc.cpp, fault.cpp and describe.cpp (misuse), audit.cpp,
+// stats.cpp (figures, walk).
 //
-// A heap is usable when it is all zero: not initialised, and every address foreign. So it needs no constructor.
+// A heap is usable when it is all zero: not initialised, and every address foreign. So it needs no
+// constructor.
 #ifndef SLABHEAP_HEAP_CORE_HPP
 #define SLABHEAP_HEAP_CORE_HPP
 
@@ -38,9 +40,11 @@ public:
     [[gnu::always_inline]] void* allocate(size_t size, size_t align) {
         // Size 0 is rare, and wraps to what is not small. So is an alignment of 0.
         bool const small = ((size - 1) | (align - 1)) < page_size && (align & (align - 1)) == 0;
-        if (!small) [[unlikely]] return allocate_slow(size, align);
+        if (!small) [[unlikely]]
+            return allocate_slow(size, align);
         uintptr_t address;
-        if (!take_front_slot(class_of(size, align), address)) [[unlikely]] return allocate_slow(size, align);
+        if (!take_front_slot(class_of(size, align), address)) [[unlikely]]
+            return allocate_slow(size, align);
         requested_ += size;
         return reinterpret_cast<void*>(address);
     }
@@ -49,10 +53,13 @@ public:
     // deallocate_slow does it.
     [[gnu::always_inline]] bool deallocate_fast(void* ptr) {
         uintptr_t const address = reinterpret_cast<uintptr_t>(ptr);
-        if (!primary_.knows(address)) [[unlikely]] return false;
+        if (!primary_.knows(address)) [[unlikely]]
+            return false;
         unsigned const size_class = primary_.tag(address);
-        if (size_class >= class_count || address % granule != 0) [[unlikely]] return false;
-        if (!primary_.is_live(address)) [[unlikely]] return false;
+        if (size_class >= class_count || address % granule != 0) [[unlikely]]
+            return false;
+        if (!primary_.is_live(address)) [[unlikely]]
+            return false;
         put_slot(size_class, address, primary_.live(address));
         return true;
     }
@@ -108,8 +115,8 @@ private:
     void* move_to(uintptr_t to, uintptr_t address, size_t size);
 
     Diagnosis diagnose(uintptr_t address) const;
-    // Reports a broken contract: the address is no live block's start, or size and align do not fit the block. The call that
-    // found it then returns without having changed anything. Returns null.
+    // Reports a broken contract: the address is no live block's start, or size and align do not fit the
+    // block. The call that found it then returns without having changed anything. Returns null.
     void* fault(CallSite site, uintptr_t address, size_t size, size_t align);
 
     slab_fault_handler fault_handler_;
@@ -122,9 +129,11 @@ private:
     size_t faults_;
 };
 
-// Can a block of this size class, or a run of this many pages, have been given for the request? align may be anything.
+// Can a block of this size class, or a run of this many pages, have been given for the request? align may be
+// anything.
 constexpr bool may_hold(unsigned size_class, size_t size, size_t align) {
-    return is_power_of_two(align) && fits_a_class(size, align) && class_of(size + (size == 0), align) <= size_class;
+    return is_power_of_two(align) && fits_a_class(size, align) &&
+           class_of(size + (size == 0), align) <= size_class;
 }
 constexpr Word pages_for(size_t size) { return (size >> page_shift) + (size % page_size != 0); }
 

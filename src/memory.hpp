@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// Clearing and copying blocks. The library calls no memset and no memcpy, because a kernel may have neither; blocks are
-// aligned and whole numbers of words, so both run by words, over the end of the last one if need be.
+// Clearing and copying blocks. The library calls no memset and no memcpy, because a kernel may have neither;
+// blocks are aligned and whole numbers of words, so both run by words, over the end of the last one if need
+// be.
 #ifndef SLABHEAP_MEMORY_HPP
 #define SLABHEAP_MEMORY_HPP
 

@@ -2,14 +2,15 @@
 //
 // Nodes: the storage that all trees of one region share.
 //
-// A node of level 0 stands for a section of word_bits consecutive pages, a node of level L for word_bits nodes
-// of level L - 1; the number of a node is its first page's number shifted right. Every level ends in the root level, where a
-// region has one node, or two when it straddles a boundary. Each tree (the free units, the heads, the room of
-// each class, the nodes of each buddy order) owns one word, its column, in every node. The columns of a node lie side
-// by side, so an operation that follows a path touches one cache line or two a level.
+// A node of level 0 stands for a section of word_bits consecutive pages, a node of level L for word_bits
+// nodes of level L - 1; the number of a node is its first page's number shifted right. Every level ends in
+// the root level, where a region has one node, or two when it straddles a boundary. Each tree (the free
+// units, the heads, the room of each class, the nodes of each buddy order) owns one word, its column, in
+// every node. The columns of a node lie side by side, so an operation that follows a path touches one cache
+// line or two a level.
 //
-// Page numbers are absolute (address / 4096), so buddy blocks are aligned in memory, and nothing is subtracted
-// to find a node: the arrays are reached through biases, the addresses that node 0 would have.
+// Page numbers are absolute (address / 4096), so buddy blocks are aligned in memory, and nothing is
+// subtracted to find a node: the arrays are reached through biases, the addresses that node 0 would have.
 #ifndef SLABHEAP_NODES_HPP
 #define SLABHEAP_NODES_HPP
 
@@ -23,12 +24,12 @@ constexpr unsigned max_orders = max_levels * word_shift;
 static_assert(max_orders <= word_bits);
 
 namespace column {
-constexpr unsigned free_units = 0;              // units (pages or children) that are wholly free
-constexpr unsigned entered = 1;                 // not a set: 1 + the order that this node is entered under; 0: none
-constexpr unsigned heads = 2;                   // first pages of slabs, large blocks and reserved ranges
-constexpr unsigned room = 3;                    // + class: slabs with available slots
+constexpr unsigned free_units = 0;  // units (pages or children) that are wholly free
+constexpr unsigned entered = 1;     // not a set: 1 + the order that this node is entered under; 0: none
+constexpr unsigned heads = 2;       // first pages of slabs, large blocks and reserved ranges
+constexpr unsigned room = 3;        // + class: slabs with available slots
 constexpr unsigned known = room + class_count;  // children that are open; from level 1 on
-constexpr unsigned orders = known + 1;          // + order: nodes below whose largest free block has that order
+constexpr unsigned orders = known + 1;  // + order: nodes below whose largest free block has that order
 }  // namespace column
 
 // Words in a node: a node of level L indexes the orders that blocks below it can have.

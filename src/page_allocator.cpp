@@ -7,7 +7,9 @@ namespace {
 
 constexpr Word page_numbers = bits_below(page_number_bits) + 1;  // pages of the whole address space
 
-constexpr bool overlap(Word first, Word end, PageRange pages) { return pages.first < end && first < pages.end; }
+constexpr bool overlap(Word first, Word end, PageRange pages) {
+    return pages.first < end && first < pages.end;
+}
 
 }  // namespace
 
@@ -34,8 +36,8 @@ int PageAllocator::add_region(uintptr_t start, size_t size) {
     total_pages_ += pages.count() - map_pages;
     map_pages_ += map_pages;
 
-    bool const larger = primary_region_ == nullptr ||
-                        pages.count() > primary_region_->end_page - primary_region_->first_page;
+    bool const larger =
+        primary_region_ == nullptr || pages.count() > primary_region_->end_page - primary_region_->first_page;
     if (larger) primary_region_ = added;
     primary_ = primary_region_->view();
     return SLAB_OK;
@@ -45,7 +47,8 @@ int PageAllocator::add_region(uintptr_t start, size_t size) {
 void PageAllocator::refresh_primary() { primary_.known_bytes = primary_region_->view().known_bytes; }
 
 PageAllocator::Entry const* PageAllocator::entry_at(Word page) const {
-    unsigned low = 0, high = region_count_;  // the last entry that starts at or below the page is in [low, high)
+    // The last entry that starts at or below the page is one of low ... high - 1.
+    unsigned low = 0, high = region_count_;
     while (high - low > 1) {
         unsigned const middle = (low + high) / 2;
         (regions_[middle].first <= page ? low : high) = middle;

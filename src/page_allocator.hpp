@@ -2,14 +2,14 @@
 //
 // PageAllocator: pages out of several regions, and runs of pages as blocks.
 //
-// A region is memory given at once: its page map, then the pages that the map describes. Regions are kept sorted by
-// address and never merge, even when they touch. The largest is the primary one: its view is held here, so that
-// the address of nearly every block leads to its tag and bits without a search.
+// A region is memory given at once: its page map, then the pages that the map describes. Regions are kept
+// sorted by address and never merge, even when they touch. The largest is the primary one: its view is held
+// here, so that the address of nearly every block leads to its tag and bits without a search.
 //
-// A run is a number of pages in use as one thing: a large block or a reserved range. Its first page, the head,
-// carries its tag and its page count, and is a member of the tree of heads; the other pages carry nothing, so no work
-// grows with a run. A slab is one page and a head too; so the largest head at or below an address tells whose the
-// address is.
+// A run is a number of pages in use as one thing: a large block or a reserved range. Its first page, the
+// head, carries its tag and its page count, and is a member of the tree of heads; the other pages carry
+// nothing, so no work grows with a run. A slab is one page and a head too; so the largest head at or below an
+// address tells whose the address is.
 #ifndef SLABHEAP_PAGE_ALLOCATOR_HPP
 #define SLABHEAP_PAGE_ALLOCATOR_HPP
 
@@ -48,7 +48,8 @@ public:
     Region& region(unsigned index) const { return *regions_[index].region; }
     bool initialised() const { return region_count_ != 0; }
 
-    // The view that describes the address, or null: not in a region, or in a part of the map that was never used.
+    // The view that describes the address, or null: not in a region, or in a part of the map that was never
+    // used.
     const PageView* view_of(uintptr_t address) const {
         return primary_.knows(address) ? &primary_ : other_view_of(address);
     }
@@ -59,8 +60,8 @@ public:
     // The region that has the address, or null.
     Region* region_of(uintptr_t address) const;
 
-    // Large blocks: the address of `count` pages aligned to `align` pages, or 0. The first looks for a buddy block, the second
-    // for free pages side by side. Neither collects slabs; that is the heap's business.
+    // Large blocks: the address of `count` pages aligned to `align` pages, or 0. The first looks for a buddy
+    // block, the second for free pages side by side. Neither collects slabs; that is the heap's business.
     uintptr_t allocate_run(Word count, Word align);
     uintptr_t search_run(Word count, Word align);
     void free_run(Region& region, Word head);
@@ -104,7 +105,7 @@ protected:
     Entry regions_[SLAB_MAX_REGIONS];
     Word total_pages_;  // without maps and reserved pages
     Word map_pages_;
-    Word run_pages_;    // in live large blocks
+    Word run_pages_;  // in live large blocks
 };
 
 }  // namespace slabheap

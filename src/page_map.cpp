@@ -16,14 +16,17 @@ constexpr unsigned root_level(Word first, Word end) {
 
 static_assert(root_level(0, bits_below(page_number_bits) + 1) < max_levels);
 
-constexpr uintptr_t round_up(uintptr_t value, size_t unit) { return (value + unit - 1) & ~uintptr_t{unit - 1}; }
+constexpr uintptr_t round_up(uintptr_t value, size_t unit) {
+    return (value + unit - 1) & ~uintptr_t{unit - 1};
+}
 
 // Lays the arrays of a map out behind one another, from an address on.
 class MapLayout {
 public:
     MapLayout(const Nodes& nodes, uintptr_t start) : next_(round_up(start, sizeof(Word))), nodes_(nodes) {}
 
-    // Places an array of `count` elements; returns the address that element 0 would have, if the first has number `first`.
+    // Places an array of `count` elements; returns the address that element 0 would have, if the first has
+    // number `first`.
     uintptr_t place(Word first, Word count, size_t element_bytes) {
         uintptr_t const bias = next_ - first * element_bytes;
         next_ = round_up(next_ + count * element_bytes, sizeof(Word));
@@ -89,7 +92,8 @@ bool PageMap::has_geometry(Word first, Word end, size_t header_bytes) const {
     if (view_.tag_bias != layout.place_tags() || handed_bias_ != layout.place_pages(slot_words)) return false;
     if (view_.slots_bias != layout.place_pages(slot_words * sizeof(Word))) return false;
     if (view_.live_bias != layout.place_pages(live_words * sizeof(Word))) return false;
-    if (view_.base != first << page_shift || view_.known_bytes != (known_end_ - first) << page_shift) return false;
+    if (view_.base != first << page_shift || view_.known_bytes != (known_end_ - first) << page_shift)
+        return false;
     if (known_end_ < first || known_end_ > end) return false;
     for (Word page = first; page < known_end_; page += section_pages) {
         if (!is_open(0, page >> word_shift)) return false;

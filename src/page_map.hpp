@@ -1,20 +1,23 @@
 // SPDX-License-Identifier: MIT
 //
-// PageMap: what the heap knows about the pages of one region, kept at the region's start and nowhere else. Nothing of the
-// allocator lies inside a block, so nothing that a kernel writes into its blocks can mislead the allocator.
+// PageMap: what the heap knows about the pages of one region, kept at the region's start and nowhere else.
+// Nothing of the allocator lies inside a block, so nothing that a kernel writes into its blocks can mislead
+// the allocator.
 //
 // For each page:
 //   tag      1 byte   what the page is
-//   live     256 bits one per 16 bytes: set where a live block starts; only in slabs and the heads of large blocks
-//   slots    64 bits  available slots of a slab; in the head of a large block or a reserved range: its pages
-//   handed   1 byte   per word of slots: how many of its slots were ever handed out since the slab was set up
+//   live     256 bits one per 16 bytes: set where a live block starts; only in slabs and the heads of large
+//   blocks slots    64 bits  available slots of a slab; in the head of a large block or a reserved range: its
+//   pages handed   1 byte   per word of slots: how many of its slots were ever handed out since the slab was
+//   set up
 // and the nodes of the trees (nodes.hpp), one of level 0 a section of word_bits pages: 1.05 % in all.
 //
-// The map is lazy. Memory on a bare machine is garbage and clearing 1 % of 64 GiB at boot is too dear, so a node counts only
-// when its parent's bit in the column `known` is set, and so on up to the root, which is cleared at the start. Opening a
-// node clears its words; opening one of level 0 clears also the tags of its pages. The other bytes of a page count
-// only when its tag says so. Below `known_end` all sections are open, which makes the usual test one comparison; each
-// use of pages moves known_end one section on, so that it reaches the region's end after a while.
+// The map is lazy. Memory on a bare machine is garbage and clearing 1 % of 64 GiB at boot is too dear, so a
+// node counts only when its parent's bit in the column `known` is set, and so on up to the root, which is
+// cleared at the start. Opening a node clears its words; opening one of level 0 clears also the tags of its
+// pages. The other bytes of a page count only when its tag says so. Below `known_end` all sections are open,
+// which makes the usual test one comparison; each use of pages moves known_end one section on, so that it
+// reaches the region's end after a while.
 #ifndef SLABHEAP_PAGE_MAP_HPP
 #define SLABHEAP_PAGE_MAP_HPP
 
@@ -22,21 +25,21 @@
 
 namespace slabheap {
 
-// What a page is. Values below class_count: a slab of that class. A tag outlives its page's use until the next one,
-// which is how a free of a freed block is told from a free of what never was one.
+// What a page is. Values below class_count: a slab of that class. A tag outlives its page's use until the
+// next one, which is how a free of a freed block is told from a free of what never was one.
 namespace tag {
 constexpr uint8_t freed_slab = 0x40;  // + class: was a slab, all of its blocks are freed
 constexpr uint8_t large = 0x80;       // first page of a large block
 constexpr uint8_t freed_large = 0x81;
-constexpr uint8_t reserved = 0x82;    // first page of a reserved range
-constexpr uint8_t none = 0xff;        // never was a slab, nor the first page of anything
+constexpr uint8_t reserved = 0x82;  // first page of a reserved range
+constexpr uint8_t none = 0xff;      // never was a slab, nor the first page of anything
 constexpr bool is_slab(uint8_t t) { return t < class_count; }
 constexpr bool is_freed_slab(uint8_t t) { return t >= freed_slab && t < freed_slab + class_count; }
 }  // namespace tag
 
 constexpr unsigned live_words = page_size / granule / word_bits;  // a page's
 constexpr unsigned slot_words = max_slots > word_bits ? max_slots / word_bits : 1;
-constexpr unsigned granule_word_shift = granule_shift + word_shift;  // log2 of the bytes that a live word stands for
+constexpr unsigned granule_word_shift = granule_shift + word_shift;  // log2 of the bytes of a live word
 
 // The first of the slots that a word of slots stands for, and the word full of a class's slots.
 constexpr unsigned first_slot(unsigned slot_word) { return slot_word * word_bits; }
@@ -81,10 +84,12 @@ public:
     // Bytes that the map of the pages first ... end - 1 takes, after a header of header_bytes.
     static size_t bytes_needed(Word first, Word end, size_t header_bytes);
 
-    // Sets up the map of the pages first ... end - 1 in the memory behind this object's header. Constant cost.
+    // Sets up the map of the pages first ... end - 1 in the memory behind this object's header. Constant
+    // cost.
     void set_up(Word first, Word end, size_t header_bytes);
 
-    // For the audit: is the header what set_up made of these pages, and are the sections below known_end open?
+    // For the audit: is the header what set_up made of these pages, and are the sections below known_end
+    // open?
     bool has_geometry(Word first, Word end, size_t header_bytes) const;
 
     const PageView& view() const { return view_; }

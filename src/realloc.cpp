@@ -6,8 +6,8 @@
 
 namespace slabheap {
 
-// A slot serves whatever its class may hold. A large block keeps at least a page, gives its tail back, or takes
-// the pages behind it.
+// A slot serves whatever its class may hold. A large block keeps at least a page, gives its tail back, or
+// takes the pages behind it.
 bool HeapCore::resize_in_place(uintptr_t address, size_t size, size_t align) {
     Block const block = live_block(address);
     if (!block.is_large()) return may_hold(block.size_class, size, align);
@@ -29,8 +29,9 @@ void* HeapCore::reallocate(void* ptr, size_t size, size_t align, CallSite site) 
     return resize_in_place(address, size, align) ? ptr : move(address, size, align);
 }
 
-// Looks for a new place. What is tried for it, collecting slabs and the out-of-memory hook, may free the pages behind a large
-// block, which then stays after all; or the hook frees the block itself, which then is not there to be moved.
+// Looks for a new place. What is tried for it, collecting slabs and the out-of-memory hook, may free the
+// pages behind a large block, which then stays after all; or the hook frees the block itself, which then is
+// not there to be moved.
 void* HeapCore::move(uintptr_t address, size_t size, size_t align) {
     Word const pages = pages_of(size, align);
     if (pages > all_ones >> page_shift) return fail();

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// Size classes: which slots a request of up to one page takes. The seven classes of 64, 128, ... 4096 bytes are powers of
-// two, so a slot is aligned to its size, and the class of a request is the logarithm of the larger of size and alignment.
-// Everything here is arithmetic, proved for every size at compile time.
+// Size classes: which slots a request of up to one page takes. The seven classes of 64, 128, ... 4096 bytes
+// are powers of two, so a slot is aligned to its size, and the class of a request is the logarithm of the
+// larger of size and alignment. Everything here is arithmetic, proved for every size at compile time.
 #ifndef SLABHEAP_SIZE_CLASS_HPP
 #define SLABHEAP_SIZE_CLASS_HPP
 
@@ -22,7 +22,8 @@ constexpr size_t granule = size_t{1} << granule_shift;
 
 constexpr unsigned smallest_class_shift = 6;
 constexpr unsigned class_count = page_shift - smallest_class_shift + 1;
-constexpr unsigned max_slots = 1u << (page_shift - smallest_class_shift);  // slots of the smallest class in a page
+constexpr unsigned max_slots =
+    1u << (page_shift - smallest_class_shift);  // slots of the smallest class in a page
 static_assert(class_count <= SLAB_MAX_CLASSES);
 
 constexpr unsigned class_shift(unsigned size_class) { return smallest_class_shift + size_class; }
@@ -32,7 +33,8 @@ constexpr unsigned class_slots(unsigned size_class) { return 1u << (page_shift -
 // Does a slot serve this request, or does it take whole pages? align is a power of two.
 constexpr bool fits_a_class(size_t size, size_t align) { return size <= page_size && align <= page_size; }
 
-// The smallest class whose slots have size bytes and are aligned to align. The request fits a class; size is not 0.
+// The smallest class whose slots have size bytes and are aligned to align. The request fits a class; size is
+// not 0.
 constexpr unsigned class_of(size_t size, size_t align) {
     Word const needed = (size - 1) | (align - 1) | (class_size(0) - 1);
     return highest_bit(needed) - (smallest_class_shift - 1);
@@ -42,10 +44,13 @@ constexpr unsigned class_of(size_t size, size_t align) {
 constexpr unsigned slot_at(unsigned size_class, size_t offset) {
     return static_cast<unsigned>(offset >> class_shift(size_class));
 }
-constexpr size_t slot_offset(unsigned size_class, unsigned slot) { return size_t{slot} << class_shift(size_class); }
+constexpr size_t slot_offset(unsigned size_class, unsigned slot) {
+    return size_t{slot} << class_shift(size_class);
+}
 
 namespace proof {
-// For every size, and every alignment that matters: the class is large enough, aligned, and the smallest such.
+// For every size, and every alignment that matters: the class is large enough, aligned, and the smallest
+// such.
 constexpr bool class_is_right(size_t size, size_t align) {
     unsigned const c = class_of(size, align);
     if (c >= class_count || class_size(c) < size || class_size(c) % align != 0) return false;

@@ -53,7 +53,9 @@ uintptr_t Slabs::take_slot_at_hand(unsigned size_class) {
     return in_front || refill_from_room(size_class) ? take_slot(size_class) : 0;
 }
 
-bool Slabs::refill(unsigned size_class) { return refill_from_room(size_class) || refill_from_page(size_class); }
+bool Slabs::refill(unsigned size_class) {
+    return refill_from_room(size_class) || refill_from_page(size_class);
+}
 
 bool Slabs::refill_from_room(unsigned size_class) {
     for (unsigned i = 0; i < region_count_; ++i) {
@@ -120,7 +122,8 @@ unsigned Slabs::spare_limit(unsigned size_class) const {
 }
 
 void Slabs::pool_slot(unsigned size_class, uintptr_t address) {
-    if (!primary_.knows(address)) [[unlikely]] return pool_other_slot(size_class, address);
+    if (!primary_.knows(address)) [[unlikely]]
+        return pool_other_slot(size_class, address);
     pool_slot_in(primary_, size_class, address);
 }
 
@@ -135,7 +138,8 @@ inline void Slabs::pool_slot_in(PageView const& view, unsigned size_class, uintp
     Word const now = before | bit(slot % word_bits);
     pool = now;
     // If the pool has two words, on 32-bit machines, its slab is empty only when both are full.
-    if (before == 0 || now == front_at(size_class).full) [[unlikely]] slab_changed(size_class, address);
+    if (before == 0 || now == front_at(size_class).full) [[unlikely]]
+        slab_changed(size_class, address);
 }
 
 void Slabs::slab_changed(unsigned size_class, uintptr_t address) {
@@ -166,7 +170,8 @@ void Slabs::empty_front(unsigned size_class) {
     unsigned const slot_word = slot_at(size_class, front.word_base % page_size) / word_bits;
     unsigned handed = slots_in_word(size_class, slot_word);
     while (handed > front.word_handed && (front.word & bit(handed - 1)) != 0) --handed;
-    region_of(front.word_base)->handed(front.word_base >> page_shift)[slot_word] = static_cast<uint8_t>(handed);
+    region_of(front.word_base)->handed(front.word_base >> page_shift)[slot_word] =
+        static_cast<uint8_t>(handed);
     add_to_pool(size_class, front.word_base, slot_word, front.word);
     front.word = 0;
 }
@@ -183,7 +188,8 @@ void Slabs::collect() {
         fronts_[c].spares = 0;
         for (unsigned i = 0; i < region_count_; ++i) {
             Word page = region(i).first_page;
-            while ((page = next_empty_slab(region(i), c, page)) != BitTree::none) return_slab(c, page << page_shift);
+            while ((page = next_empty_slab(region(i), c, page)) != BitTree::none)
+                return_slab(c, page << page_shift);
         }
     }
 }
@@ -194,7 +200,8 @@ bool Slabs::was_handed_out(Region& region, Word page, unsigned size_class, unsig
     uintptr_t const word_base = (page << page_shift) + slot_offset(size_class, first_slot(slot_word));
     bool const in_front = front.word != 0 && front.word_base == word_base;
     if (!in_front) return index < region.handed(page)[slot_word];
-    // Of the front's word, what lies above the slots handed out before and is still there was never handed out.
+    // Of the front's word, what lies above the slots handed out before and is still there was never handed
+    // out.
     return index < front.word_handed || (front.word & bit(index)) == 0;
 }
 

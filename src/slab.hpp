@@ -2,24 +2,25 @@
 //
 // Slabs: blocks of up to a page, by size class (Bonwick, "The Slab Allocator", 1994, without its lists).
 //
-// A slab is one page of slots of one class. A set bit in its `slots` words means: free, and in the slab's pool. A slab
-// whose pool is not empty is a member of its class's tree `room`; alloc takes from the lowest one, which keeps the
-// heap dense and lets high slabs drain.
+// A slab is one page of slots of one class. A set bit in its `slots` words means: free, and in the slab's
+// pool. A slab whose pool is not empty is a member of its class's tree `room`; alloc takes from the lowest
+// one, which keeps the heap dense and lets high slabs drain.
 //
-// In front of the pools each class has a front: a ring of the blocks freed last (what Bonwick and Adams, 2001, call a
-// magazine), and one word of slots taken from a pool.
+// In front of the pools each class has a front: a ring of the blocks freed last (what Bonwick and Adams,
+// 2001, call a magazine), and one word of slots taken from a pool.
 //
-//     alloc   newest of ring  ->  lowest slot of word  ->  next word of the lowest slab with room  ->  new slab
-//     free    newest of ring; if that pushes the oldest out, it goes to the pool of its slab
+//     alloc   newest of ring  ->  lowest slot of word  ->  next word of the lowest slab with room  ->  new
+//     slab free    newest of ring; if that pushes the oldest out, it goes to the pool of its slab
 //
 // Every free slot is in exactly one of the three places, which the audit proves:
 //     slots of a slab = live + pool + ring + word
 //
-// A slab whose slots are all in its pool is empty. A few empty slabs per class are kept as spares, so that a workload at
-// the boundary does not set up and return the same page again and again; any other goes back to the pages at once.
+// A slab whose slots are all in its pool is empty. A few empty slabs per class are kept as spares, so that a
+// workload at the boundary does not set up and return the same page again and again; any other goes back to
+// the pages at once.
 //
-// Slots are handed out for the first time in ascending order, because a word is consumed from its lowest bit up; so
-// a count per word, `handed`, tells which slots never were handed out, at no cost on the usual path.
+// Slots are handed out for the first time in ascending order, because a word is consumed from its lowest bit
+// up; so a count per word, `handed`, tells which slots never were handed out, at no cost on the usual path.
 #ifndef SLABHEAP_SLAB_HPP
 #define SLABHEAP_SLAB_HPP
 
@@ -37,16 +38,16 @@ constexpr unsigned ring_capacity(unsigned size_class) {
 static_assert(is_power_of_two(ring_capacity(0)) && is_power_of_two(ring_capacity(class_count - 1)));
 
 struct Front {
-    Word top;                // where in the ring the next freed block goes; the newest is before it
-    Word mask;               // ring_capacity - 1
-    Word full;               // the pool's (first) word in an empty slab
-    Word word;               // slots taken from a pool and not handed out yet
-    uintptr_t word_base;     // address of the slot that the word's bit 0 stands for
-    unsigned word_handed;    // slots of the word that had ever been handed out when it was taken
-    unsigned spares;         // empty slabs of the class
-    size_t pages;            // slabs of the class
-    size_t allocations;      // blocks handed out, ever
-    size_t frees;            // blocks taken back, ever
+    Word top;                   // where in the ring the next freed block goes; the newest is before it
+    Word mask;                  // ring_capacity - 1
+    Word full;                  // the pool's (first) word in an empty slab
+    Word word;                  // slots taken from a pool and not handed out yet
+    uintptr_t word_base;        // address of the slot that the word's bit 0 stands for
+    unsigned word_handed;       // slots of the word that had ever been handed out when it was taken
+    unsigned spares;            // empty slabs of the class
+    size_t pages;               // slabs of the class
+    size_t allocations;         // blocks handed out, ever
+    size_t frees;               // blocks taken back, ever
     uintptr_t ring[ring_size];  // 0: empty
 };
 
@@ -60,8 +61,8 @@ public:
         }
     }
 
-    // Takes a slot of the class and marks it live, if its front has one in the primary region; false if not. The usual
-    // case: short, and without a call.
+    // Takes a slot of the class and marks it live, if its front has one in the primary region; false if not.
+    // The usual case: short, and without a call.
     [[gnu::always_inline]] bool take_front_slot(unsigned size_class, uintptr_t& address) {
         Front& front = front_at(size_class);
         Word const newest = (front.top - 1) & front.mask;
@@ -111,8 +112,8 @@ public:
 protected:
     friend class Auditor;
 
-    // The class's front. The compiler is kept from knowing that it is an element of an array, because it would compute
-    // the address of each field anew from the index.
+    // The class's front. The compiler is kept from knowing that it is an element of an array, because it
+    // would compute the address of each field anew from the index.
     [[gnu::always_inline]] Front& front_at(unsigned size_class) {
         Front* front = &fronts_[size_class];
         __asm__("" : "+r"(front));
@@ -135,8 +136,8 @@ protected:
     void pool_slot(unsigned size_class, uintptr_t address);
     void pool_other_slot(unsigned size_class, uintptr_t address);
     void pool_slot_in(PageView const& view, unsigned size_class, uintptr_t address);
-    // What follows when a pool is no longer empty, or has all slots: the slab has room, becomes a spare, or goes back to
-    // the pages.
+    // What follows when a pool is no longer empty, or has all slots: the slab has room, becomes a spare, or
+    // goes back to the pages.
     void slab_changed(unsigned size_class, uintptr_t address);
     void empty_front(unsigned size_class);
     void add_to_pool(unsigned size_class, uintptr_t address, unsigned slot_word, Word slots);

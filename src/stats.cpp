@@ -36,7 +36,8 @@ void HeapCore::stats(slab_stats& out) const {
     }
 }
 
-// Visits the live blocks of one slab. The visitor may free the block, and with it the slab: its live bits are then 0.
+// Visits the live blocks of one slab. The visitor may free the block, and with it the slab: its live bits are
+// then 0.
 static void walk_slab(Region& region, Word page, unsigned size_class, slab_visitor visit, void* context) {
     for (unsigned slot = 0; slot < class_slots(size_class); ++slot) {
         uintptr_t const block = (page << page_shift) + slot_offset(size_class, slot);
@@ -52,7 +53,8 @@ void HeapCore::walk(slab_visitor visit, void* context) {
             uint8_t const what = r.tag(page);
             Word const pages = r.run_pages(page);
             if (tag::is_slab(what)) walk_slab(r, page, what, visit, context);
-            if (what == tag::large) visit(reinterpret_cast<void*>(page << page_shift), pages << page_shift, context);
+            if (what == tag::large)
+                visit(reinterpret_cast<void*>(page << page_shift), pages << page_shift, context);
             page = r.heads().next(page + pages);
         }
     }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
 // slabheap::Heap: the heap as a C++ object, for kernels that want several heaps or none of the globals of
-// the C ABI. Each method does what the slab_* function of its name does; slabheap.h states sizes, errors, cost and
-// contexts. Needs no C++ standard library and no static constructor: a global Heap lies zeroed in .bss.
+// the C ABI. Each method does what the slab_* function of its name does; slabheap.h states sizes, errors,
+// cost and contexts. Needs no C++ standard library and no static constructor: a global Heap lies zeroed in
+// .bss.
 #ifndef SLABHEAP_HEAP_HPP
 #define SLABHEAP_HEAP_HPP
 

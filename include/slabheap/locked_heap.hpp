@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// slabheap::LockedHeap: a Heap behind a lock of the kernel's choice, so that threads, CPUs or (with a lock that
-// turns interrupts off) interrupt handlers can share it. The lock is held for the length of one call; the bounds of
-// slabheap.h are therefore bounds of the hold time. The fault handler and the out-of-memory hook run with the
-// lock held: they must not call the same LockedHeap; the hook may call `unlocked()`.
+// slabheap::LockedHeap: a Heap behind a lock of the kernel's choice, so that threads, CPUs or (with a lock
+// that turns interrupts off) interrupt handlers can share it. The lock is held for the length of one call;
+// the bounds of slabheap.h are therefore bounds of the hold time. The fault handler and the out-of-memory
+// hook run with the lock held: they must not call the same LockedHeap; the hook may call `unlocked()`.
 #ifndef SLABHEAP_LOCKED_HEAP_HPP
 #define SLABHEAP_LOCKED_HEAP_HPP
 
@@ -35,7 +35,9 @@ public:
     void* allocate_pages(size_t count, size_t align = SLAB_PAGE_SIZE) {
         return Guard(lock_), heap_.allocate_pages(count, align);
     }
-    void deallocate_pages(void* ptr, size_t count) { return Guard(lock_), heap_.deallocate_pages(ptr, count); }
+    void deallocate_pages(void* ptr, size_t count) {
+        return Guard(lock_), heap_.deallocate_pages(ptr, count);
+    }
 
     UsableSize usable_size(Layout layout) { return heap_.usable_size(layout); }
     size_t usable_size(const void* ptr) { return Guard(lock_), heap_.usable_size(ptr); }

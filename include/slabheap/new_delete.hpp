@@ -13,10 +13,12 @@
 // forbids them to return null. A kernel that can go on without the memory uses nothrow, or slab_alloc.
 //
 // Misuse: delete is slab_free, sized delete is slab_free_sized, and what those report is reported here. To
-// delete an object as its smaller base, without a virtual destructor, is a wrong size when the classes differ.
+// delete an object as its smaller base, without a virtual destructor, is a wrong size when the classes
+// differ.
 //
-// Before slab_heap_init there is no memory. A kernel calls it before it runs static constructors; a program of
-// an ordinary process, in a function with [[gnu::constructor(101)]], which runs before its static objects'.
+// Before slab_heap_init there is no memory. A kernel calls it before it runs static constructors; a program
+// of an ordinary process, in a function with [[gnu::constructor(101)]], which runs before its static
+// objects'.
 #ifndef SLABHEAP_NEW_DELETE_HPP
 #define SLABHEAP_NEW_DELETE_HPP
 

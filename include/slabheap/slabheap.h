@@ -9,9 +9,9 @@
  *     slab_free(block);
  *
  * Requests of up to 4096 bytes come from slabs (Bonwick 1994) of seven size classes, 64 ... 4096 bytes; what
- * is larger comes from a buddy allocator (Knuth, TAOCP 1, 2.5) over 4096-byte pages and takes whole pages. The
- * allocator keeps its own data in a page map at the start of each region (about 1 % of it) and never inside a
- * block, free or live, so a kernel's stray writes into its blocks cannot corrupt it.
+ * is larger comes from a buddy allocator (Knuth, TAOCP 1, 2.5) over 4096-byte pages and takes whole pages.
+ * The allocator keeps its own data in a page map at the start of each region (about 1 % of it) and never
+ * inside a block, free or live, so a kernel's stray writes into its blocks cannot corrupt it.
  *
  * Units: every size is in bytes, every address is what the kernel dereferences; a page is 4096 bytes.
  *
@@ -20,8 +20,9 @@
  * slabheap::LockedHeap (locked_heap.hpp). The calls that say "constant cost" never loop over memory.
  *
  * Misuse (a double, interior, misaligned or foreign free, a wrong size) is detected exactly, in every build,
- * until the memory is handed out again. It is reported to the fault handler, which traps unless the kernel sets
- * another; when the handler returns, the call that was at fault has changed nothing (but the fault counter).
+ * until the memory is handed out again. It is reported to the fault handler, which traps unless the kernel
+ * sets another; when the handler returns, the call that was at fault has changed nothing (but the fault
+ * counter).
  *
  * No call uses floating point, recursion, or more than 512 bytes of stack. Arguments fit in registers.
  */
@@ -51,11 +52,11 @@ extern "C" {
 /* What the int-returning calls return. */
 enum slab_status {
     SLAB_OK = 0,
-    SLAB_ERR_ALIGN = -1,               /* start or size is not a multiple of the page size */
-    SLAB_ERR_TOO_SMALL = -2,           /* less than 32 KiB (init), or no page left beside its map (add_memory) */
-    SLAB_ERR_NOT_MULTIPLE = -3,        /* size is not a multiple of 32 KiB (init) */
-    SLAB_ERR_RANGE = -4,               /* start is null, the range wraps, or is not the heap's (reserve, release) */
-    SLAB_ERR_OVERLAP = -5,             /* the range overlaps a region that the heap already has */
+    SLAB_ERR_ALIGN = -1,        /* start or size is not a multiple of the page size */
+    SLAB_ERR_TOO_SMALL = -2,    /* less than 32 KiB (init), or no page left beside its map (add_memory) */
+    SLAB_ERR_NOT_MULTIPLE = -3, /* size is not a multiple of 32 KiB (init) */
+    SLAB_ERR_RANGE = -4,        /* start is null, the range wraps, or is not the heap's (reserve, release) */
+    SLAB_ERR_OVERLAP = -5,      /* the range overlaps a region that the heap already has */
     SLAB_ERR_ALREADY_INITIALISED = -6, /* init was called twice */
     SLAB_ERR_NOT_INITIALISED = -7,     /* init was not called yet */
     SLAB_ERR_TOO_MANY_REGIONS = -8,    /* the heap has SLAB_MAX_REGIONS regions */
@@ -78,7 +79,7 @@ enum slab_fault_kind {
 struct slab_fault {
     enum slab_fault_kind kind;
     const void *address; /* what the caller passed */
-    const void *block;   /* start of the block, live or freed, that the address belongs to; null if there is none */
+    const void *block;   /* start of the block, live or freed, that the address belongs to; null: none */
     size_t block_size;   /* that block's real size in bytes: its size class, or its pages */
     size_t size;         /* the size that the caller passed, in bytes */
     size_t align;        /* the alignment that the caller passed, in bytes */
@@ -100,8 +101,8 @@ struct slab_class_stats {
 
 /* The heap's figures at one moment. */
 struct slab_stats {
-    size_t total_bytes;        /* page memory under management: the regions without their maps and reserved pages */
-    size_t used_bytes;         /* blocks handed out, at their real size */
+    size_t total_bytes; /* page memory under management: the regions without their maps and reserved pages */
+    size_t used_bytes;  /* blocks handed out, at their real size */
     size_t available_bytes;    /* total_bytes - used_bytes */
     size_t metadata_bytes;     /* page maps; not part of total_bytes */
     size_t largest_free_bytes; /* largest free buddy block */
@@ -122,61 +123,64 @@ struct slab_audit {
 };
 
 /*
- * Gives the heap its first region and makes it usable. start: page-aligned, not null. size: at least 32 KiB and
- * a multiple of it; the region may end at the very top of the address space. The memory's content does not
- * matter and is not cleared. The region's page map takes its first pages: one for 32 KiB, about 1 % of a large
- * one. Returns SLAB_OK, or SLAB_ERR_ALREADY_INITIALISED, _RANGE, _ALIGN, _TOO_SMALL or _NOT_MULTIPLE, tested in
- * this order; then nothing has changed. Constant cost: it does not grow with size.
+ * Gives the heap its first region and makes it usable. start: page-aligned, not null. size: at least 32 KiB
+ * and a multiple of it; the region may end at the very top of the address space. The memory's content does
+ * not matter and is not cleared. The region's page map takes its first pages: one for 32 KiB, about 1 % of a
+ * large one. Returns SLAB_OK, or SLAB_ERR_ALREADY_INITIALISED, _RANGE, _ALIGN, _TOO_SMALL or _NOT_MULTIPLE,
+ * tested in this order; then nothing has changed. Constant cost: it does not grow with size.
  */
 int slab_heap_init(void *start, size_t size);
 
 /*
- * Adds a region, at any time after init. start and size: multiples of 4096; size: more than its page map needs.
- * It may touch other regions, but blocks never reach from one into another. Returns SLAB_OK, or
- * SLAB_ERR_NOT_INITIALISED, _RANGE, _ALIGN, _TOO_SMALL, _OVERLAP or _TOO_MANY_REGIONS; then nothing has changed.
- * Constant cost, but for the shift of at most 63 table entries.
+ * Adds a region, at any time after init. start and size: multiples of 4096; size: more than its page map
+ * needs. It may touch other regions, but blocks never reach from one into another. Returns SLAB_OK, or
+ * SLAB_ERR_NOT_INITIALISED, _RANGE, _ALIGN, _TOO_SMALL, _OVERLAP or _TOO_MANY_REGIONS; then nothing has
+ * changed. Constant cost, but for the shift of at most 63 table entries.
  */
 int slab_heap_add_memory(void *start, size_t size);
 
 /*
- * Returns a block of at least size bytes, aligned to align (a power of two) and to at least 16, with undefined
- * content; or NULL, counted in failures: no memory, align 0 or not a power of two, or a size that overflows. Size
- * 0 counts as 1. A request of up to 4096 bytes whose alignment is up to 4096 takes a block of the smallest class
- * that has both; any other takes whole pages. The block freed last is handed out first (LIFO within its class).
- * A request that fits never fails: before NULL, cached blocks are collected, empty slabs returned to the pages,
- * larger classes tried, runs of pages searched across buddy blocks, and the out-of-memory hook asked once.
- * Constant cost while a block or a page is at hand; what precedes NULL grows with the heap.
+ * Returns a block of at least size bytes, aligned to align (a power of two) and to at least 16, with
+ * undefined content; or NULL, counted in failures: no memory, align 0 or not a power of two, or a size that
+ * overflows. Size 0 counts as 1. A request of up to 4096 bytes whose alignment is up to 4096 takes a block of
+ * the smallest class that has both; any other takes whole pages. The block freed last is handed out first
+ * (LIFO within its class). A request that fits never fails: before NULL, cached blocks are collected, empty
+ * slabs returned to the pages, larger classes tried, runs of pages searched across buddy blocks, and the
+ * out-of-memory hook asked once. Constant cost while a block or a page is at hand; what precedes NULL grows
+ * with the heap.
  */
 void *slab_alloc(size_t size, size_t align);
 
 /*
- * Takes a block back. NULL is allowed and does nothing. Anything else that is not the start of a live block is a
- * fault: SLAB_FAULT_DOUBLE_FREE, _INTERIOR, _MISALIGNED, _FOREIGN or _NEVER_ALLOCATED. Constant cost.
+ * Takes a block back. NULL is allowed and does nothing. Anything else that is not the start of a live block
+ * is a fault: SLAB_FAULT_DOUBLE_FREE, _INTERIOR, _MISALIGNED, _FOREIGN or _NEVER_ALLOCATED. Constant cost.
  */
 void slab_free(void *ptr);
 
 /*
- * As slab_free, and checks that size and align are ones that the block can have been allocated with; if they are
- * not, SLAB_FAULT_WRONG_SIZE. For C++'s sized delete and for Rust's dealloc. Constant cost.
+ * As slab_free, and checks that size and align are ones that the block can have been allocated with; if they
+ * are not, SLAB_FAULT_WRONG_SIZE. For C++'s sized delete and for Rust's dealloc. Constant cost.
  */
 void slab_free_sized(void *ptr, size_t size, size_t align);
 
 /*
- * Returns count * size zeroed bytes aligned to 16, or NULL as slab_alloc does, also when the product overflows.
+ * Returns count * size zeroed bytes aligned to 16, or NULL as slab_alloc does, also when the product
+ * overflows.
  */
 void *slab_calloc(size_t count, size_t size);
 
 /*
- * Resizes a block, keeping the smaller of both sizes' content. Stays in place when it can: a slab block within its
- * class, a large block within its pages, by giving back its tail, or by taking free pages behind it. ptr NULL
- * allocates; size 0 counts as 1. Returns the block, which may have moved, or NULL as slab_alloc does; then the
- * old block is as it was. Faults as slab_free does; then it returns NULL. Costs a copy when the block moves.
+ * Resizes a block, keeping the smaller of both sizes' content. Stays in place when it can: a slab block
+ * within its class, a large block within its pages, by giving back its tail, or by taking free pages behind
+ * it. ptr NULL allocates; size 0 counts as 1. Returns the block, which may have moved, or NULL as slab_alloc
+ * does; then the old block is as it was. Faults as slab_free does; then it returns NULL. Costs a copy when
+ * the block moves.
  */
 void *slab_realloc(void *ptr, size_t size, size_t align);
 
 /*
- * Returns the real size of a live block, all of which may be used. What is no live block (NULL too) is a fault,
- * and returns 0. Constant cost.
+ * Returns the real size of a live block, all of which may be used. What is no live block (NULL too) is a
+ * fault, and returns 0. Constant cost.
  */
 size_t slab_usable_size(const void *ptr);
 
@@ -184,49 +188,54 @@ size_t slab_usable_size(const void *ptr);
 int slab_owns(const void *ptr);
 
 /*
- * Returns count consecutive pages (0 counts as 1), aligned to align: a power of two, below 4096 it counts as 4096.
- * NULL as slab_alloc does. To be given back with slab_free_pages, or with slab_free.
+ * Returns count consecutive pages (0 counts as 1), aligned to align: a power of two, below 4096 it counts as
+ * 4096. NULL as slab_alloc does. To be given back with slab_free_pages, or with slab_free.
  */
 void *slab_alloc_pages(size_t count, size_t align);
 
 /*
- * Takes a run of pages back. count must be the run's (0 counts as 1), else SLAB_FAULT_WRONG_SIZE; that is also
- * what a block of a size class gets. Other faults as slab_free. NULL is allowed.
+ * Takes a run of pages back. count must be the run's (0 counts as 1), else SLAB_FAULT_WRONG_SIZE; that is
+ * also what a block of a size class gets. Other faults as slab_free. NULL is allowed.
  */
 void slab_free_pages(void *ptr, size_t count);
 
 /*
- * Takes a page-aligned range out of the heap: a device's window, a crash log. Every page must be free, and total_bytes
- * shrinks by the range. Returns SLAB_OK, SLAB_ERR_NOT_INITIALISED, _ALIGN, _TOO_SMALL (size 0), _RANGE (not within
- * one region) or _IN_USE; then nothing has changed. Costs about one page call; empties caches if it must.
+ * Takes a page-aligned range out of the heap: a device's window, a crash log. Every page must be free, and
+ * total_bytes shrinks by the range. Returns SLAB_OK, SLAB_ERR_NOT_INITIALISED, _ALIGN, _TOO_SMALL (size 0),
+ * _RANGE (not within one region) or _IN_USE; then nothing has changed. Costs about one page call; empties
+ * caches if it must.
  */
 int slab_heap_reserve(void *start, size_t size);
 
 /*
- * Gives a reserved range back, or a part of one, or several that touch. Returns SLAB_OK, or SLAB_ERR_NOT_INITIALISED,
- * _ALIGN, _TOO_SMALL (size 0) or _RANGE (not all of it is reserved); then nothing has changed.
+ * Gives a reserved range back, or a part of one, or several that touch. Returns SLAB_OK, or
+ * SLAB_ERR_NOT_INITIALISED, _ALIGN, _TOO_SMALL (size 0) or _RANGE (not all of it is reserved); then nothing
+ * has changed.
  */
 int slab_heap_release(void *start, size_t size);
 
-/* Fills in *out; before init all is zero but failures and faults. The cost grows with the number of regions and classes. */
+/* Fills in *out; before init all is zero but failures and faults. The cost grows with the number of regions
+ * and classes. */
 void slab_heap_stats(struct slab_stats *out);
 
 /*
- * Calls visit for every live block, in ascending order of address, with its real size. visit may free the block it is
- * given and no other, and must not allocate.
+ * Calls visit for every live block, in ascending order of address, with its real size. visit may free the
+ * block it is given and no other, and must not allocate.
  */
 void slab_heap_walk(slab_visitor visit, void *context);
 
 /*
- * Audits every invariant of the heap's data. Returns SLAB_OK, SLAB_ERR_NOT_INITIALISED or SLAB_ERR_CORRUPT. Never faults,
- * never crashes on corrupt data, changes nothing. The cost grows with the part of the heap that was ever used.
+ * Audits every invariant of the heap's data. Returns SLAB_OK, SLAB_ERR_NOT_INITIALISED or SLAB_ERR_CORRUPT.
+ * Never faults, never crashes on corrupt data, changes nothing. The cost grows with the part of the heap that
+ * was ever used.
  */
 int slab_heap_check(void);
 
 /* As slab_heap_check, and says which invariant does not hold, and where. out may be null. */
 int slab_heap_audit(struct slab_audit *out);
 
-/* Sets what a broken contract calls; null restores the default, which traps. Returns the previous one (null: default). */
+/* Sets what a broken contract calls; null restores the default, which traps. Returns the previous one (null:
+ * default). */
 slab_fault_handler slab_heap_set_fault_handler(slab_fault_handler handler);
 
 /*
@@ -236,9 +245,9 @@ slab_fault_handler slab_heap_set_fault_handler(slab_fault_handler handler);
 slab_oom_hook slab_heap_set_oom_hook(slab_oom_hook hook);
 
 /*
- * Writes one sentence about a fault: the call, the address, what the block is, what was expected, the likely cause.
- * At most size bytes including the final 0; returns the sentence's length without it, as snprintf does. size may be
- * 0, out then null. 320 bytes hold every sentence.
+ * Writes one sentence about a fault: the call, the address, what the block is, what was expected, the likely
+ * cause. At most size bytes including the final 0; returns the sentence's length without it, as snprintf
+ * does. size may be 0, out then null. 320 bytes hold every sentence.
  */
 size_t slab_fault_describe(const struct slab_fault *fault, char *out, size_t size);
 

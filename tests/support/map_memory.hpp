@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// A page map for pages that need not exist: the map lies in memory of its own, filled with garbage as memory is when a
-// machine starts, so tests can describe regions of any size anywhere in the address space.
+// A page map for pages that need not exist: the map lies in memory of its own, filled with garbage as memory
+// is when a machine starts, so tests can describe regions of any size anywhere in the address space.
 #ifndef SLABHEAP_TESTS_MAP_MEMORY_HPP
 #define SLABHEAP_TESTS_MAP_MEMORY_HPP
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// The audit notices: each invariant is broken by hand, in a heap in use, and must be named. Then bits flip at random anywhere
-// in the page map: the audit may find nothing wrong in bits that do not count, but must not crash.
+// The audit notices: each invariant is broken by hand, in a heap in use, and must be named. Then bits flip at
+// random anywhere in the page map: the audit may find nothing wrong in bits that do not count, but must not
+// crash.
 #include <gtest/gtest.h>
 
 #include <cstring>
@@ -20,13 +21,15 @@ namespace {
 using test::address_of;
 using test::TestMemory;
 
-// A heap with slabs of every class, some of them full, large blocks, a reserved range, freed blocks of each kind.
+// A heap with slabs of every class, some of them full, large blocks, a reserved range, freed blocks of each
+// kind.
 class AuditTest : public ::testing::Test {
 protected:
     AuditTest() : memory_(test::pages(512)) {
         EXPECT_EQ(SLAB_OK, heap_.init(address_of(memory_.start()), memory_.size()));
         for (unsigned c = 0; c < class_count; ++c) {
-            for (unsigned i = 0; i < 3 * class_slots(c); ++i) blocks_[c].push_back(heap_.allocate(class_size(c), 1));
+            for (unsigned i = 0; i < 3 * class_slots(c); ++i)
+                blocks_[c].push_back(heap_.allocate(class_size(c), 1));
             for (unsigned i = 0; i < class_slots(c) + 1; ++i) free(blocks_[c][2 * i]);
         }
         large_ = address_of(heap_.allocate(5 * page_size, page_size));
@@ -87,7 +90,8 @@ TEST_F(AuditTest, ALiveBitThatIsMissingOrTooMany) {
 }
 
 TEST_F(AuditTest, APoolThatHasALiveBlock) {
-    uintptr_t const block = address_of(blocks_[1][1]);  // its neighbours were freed first, and are in the pool
+    uintptr_t const block =
+        address_of(blocks_[1][1]);  // its neighbours were freed first, and are in the pool
     Word& slots = region().slots(page_of(block))[0];
     unsigned const slot = slot_at(1, block % page_size);
     expect_when(slots, slots | bit(slot), "a live block is not in a pool");
@@ -103,7 +107,8 @@ TEST_F(AuditTest, APoolThatLostASlot) {
     for (void* block : blocks_[0]) {
         Word& slots = region().slots(page_of(address_of(block)))[0];
         if (popcount(slots) < 2) continue;
-        expect_when(slots, slots & (slots - 1), "each slot is live, in its pool, in the ring or in the front's word");
+        expect_when(slots, slots & (slots - 1),
+                    "each slot is live, in its pool, in the ring or in the front's word");
         return;
     }
     FAIL() << "no pool has two slots";
@@ -127,7 +132,8 @@ TEST_F(AuditTest, TheTagOfAHead) {
     const char* const sentence = "a head is tagged as a slab, a large block or a reserved range";
     expect_when(region().tag(page_of(large_)), tag::none, sentence);
     expect_when(region().tag(page_of(large_)), tag::freed_large, sentence);
-    expect_when(region().tag(page_of(reserved_)), tag::large, "a large block is live at its start, a reserved range is not");
+    expect_when(region().tag(page_of(reserved_)), tag::large,
+                "a large block is live at its start, a reserved range is not");
 }
 
 TEST_F(AuditTest, TheLengthOfARun) {

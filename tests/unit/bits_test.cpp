@@ -17,7 +17,8 @@ std::vector<Word> sample_words() {
     std::mt19937_64 random(1);
     for (int i = 0; i < 3000; ++i) {
         Word word = static_cast<Word>(random());
-        for (int j = 0; j < i % 4; ++j) word = i % 2 == 0 ? word & static_cast<Word>(random()) : word | static_cast<Word>(random());
+        for (int j = 0; j < i % 4; ++j)
+            word = i % 2 == 0 ? word & static_cast<Word>(random()) : word | static_cast<Word>(random());
         // Doubling bits makes aligned runs, which random words hardly have.
         for (unsigned k = 0; k < static_cast<unsigned>(i / 4) % word_shift; ++k) {
             Word doubled = 0;
@@ -84,7 +85,8 @@ TEST(Bits, RunsOfAnOrderAreTheAlignedRunsOfOnes) {
             Word const runs = runs_of_order(word, order);
             for (unsigned i = 0; i < word_bits; ++i) {
                 bool const expected = i + (1u << order) <= word_bits && has_run(word, i, order);
-                ASSERT_EQ(expected, (runs >> i & 1) != 0) << std::hex << word << " order " << order << " at " << i;
+                ASSERT_EQ(expected, (runs >> i & 1) != 0)
+                    << std::hex << word << " order " << order << " at " << i;
             }
         }
     }
@@ -105,10 +107,11 @@ TEST(Bits, TheBestRunIsTheSmallestBlockThatHoldsTheOrder) {
             // A block: a run whose buddy is not free as a whole, so that it is not part of a larger run.
             unsigned smallest = order;
             for (;; ++smallest) {
-                Word const blocks = runs_of_order(word, smallest) &
-                    ~(smallest < word_shift
-                          ? runs_of_order(word, smallest + 1) | runs_of_order(word, smallest + 1) << (1u << smallest)
-                          : 0);
+                Word const blocks =
+                    runs_of_order(word, smallest) &
+                    ~(smallest < word_shift ? runs_of_order(word, smallest + 1) |
+                                                  runs_of_order(word, smallest + 1) << (1u << smallest)
+                                            : 0);
                 if (blocks == 0) continue;
                 ASSERT_NE(0u, blocks & bit(start)) << std::hex << word << " order " << order;
                 ASSERT_EQ(lowest_bit(blocks), start);

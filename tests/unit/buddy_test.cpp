@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// The buddy allocator against one flag a page, for regions low, odd, straddling nodes, and at the top of the address space.
+// The buddy allocator against one flag a page, for regions low, odd, straddling nodes, and at the top of the
+// address space.
 #include "buddy.hpp"
 
 #include <gtest/gtest.h>
@@ -98,7 +99,8 @@ TEST_P(BuddyOverPages, AgreesWithOneFlagAPage) {
     int const rounds = count > 10000 ? 150 : 1500;
     for (int round = 0; round < rounds; ++round) {
         if (random() % 20 < (round / 100 % 2 == 0 ? 12u : 8u) || taken.empty()) {
-            Word const pages = 1 + static_cast<Word>(random()) % (random() % 4 == 0 ? count / 2 + 1 : count / 20 + 2);
+            Word const pages =
+                1 + static_cast<Word>(random()) % (random() % 4 == 0 ? count / 2 + 1 : count / 20 + 2);
             unsigned const order = order_of(pages);
             Word const page = buddy->allocate(pages, order);
             if (model.largest_block() < (Word{1} << order)) {
@@ -170,14 +172,16 @@ TEST_P(BuddyOverPages, SearchFindsTheLowestRunWhereverBlockBordersLie) {
     for (int probe = 0; probe < 60; ++probe) {
         Word const count = 1 + static_cast<Word>(random()) % range().count();
         Word const align = Word{1} << random() % 6;
-        ASSERT_EQ(model.lowest_run(count, align), buddy->search(count, align)) << count << " aligned " << align;
+        ASSERT_EQ(model.lowest_run(count, align), buddy->search(count, align))
+            << count << " aligned " << align;
     }
 }
 
 INSTANTIATE_TEST_SUITE_P(Ranges, BuddyOverPages,
-                         ::testing::Values(PageRange{1, 9}, PageRange{7, 8}, PageRange{64, 128}, PageRange{60, 70},
-                                           PageRange{63, 193}, PageRange{1, 1000}, PageRange{4096, 8192},
-                                           PageRange{4095, 8193}, PageRange{4000, 4200}, PageRange{262100, 262200},
+                         ::testing::Values(PageRange{1, 9}, PageRange{7, 8}, PageRange{64, 128},
+                                           PageRange{60, 70}, PageRange{63, 193}, PageRange{1, 1000},
+                                           PageRange{4096, 8192}, PageRange{4095, 8193},
+                                           PageRange{4000, 4200}, PageRange{262100, 262200},
                                            PageRange{5, 20005}, PageRange{end_of_pages - 8, end_of_pages},
                                            PageRange{end_of_pages - 5000, end_of_pages}));
 
@@ -218,7 +222,8 @@ TEST(Buddy, TheSmallestBlockThatWillDoIsUsed) {
     EXPECT_EQ(Buddy::none, buddy->allocate(1 << 11, 11));
 }
 
-// Every way to have taken pages of a small region, from every such state every range: the region is small enough.
+// Every way to have taken pages of a small region, from every such state every range: the region is small
+// enough.
 TEST(Buddy, EveryStateOfNinePagesAgreesWithOneFlagAPage) {
     constexpr Word first = 60, count = 9;  // over the border of a node
     for (unsigned state = 0; state < 1u << count; ++state) {
@@ -244,7 +249,8 @@ TEST(Buddy, EveryStateOfNinePagesAgreesWithOneFlagAPage) {
                 ASSERT_EQ(model.largest_block(), buddy->largest_block());
             }
         }
-        for (Word size = 1; size <= count; ++size) ASSERT_EQ(model.lowest_run(size, 1), buddy->search(size, 1));
+        for (Word size = 1; size <= count; ++size)
+            ASSERT_EQ(model.lowest_run(size, 1), buddy->search(size, 1));
     }
 }
 

@@ -18,7 +18,9 @@ protected:
     int add(TestMemory& memory, size_t first, size_t count) {
         return pages_.add_region(address_of(memory.page(first)), test::pages(count));
     }
-    static Word page_of(TestMemory& memory, size_t index) { return address_of(memory.page(index)) >> page_shift; }
+    static Word page_of(TestMemory& memory, size_t index) {
+        return address_of(memory.page(index)) >> page_shift;
+    }
 
     struct Found {
         Region* region;
@@ -40,7 +42,8 @@ TEST_F(PageAllocatorTest, KeepsRegionsSortedWhateverTheirOrder) {
     ASSERT_EQ(4u, pages_.region_count());
     for (unsigned i = 0; i < 4; ++i) EXPECT_EQ(page_of(memory, 20 * i), pages_.region(i).first_page);
     for (size_t page = 0; page < 80; ++page) {
-        EXPECT_EQ(&pages_.region(static_cast<unsigned>(page / 20)), pages_.region_of(address_of(memory.page(page))));
+        EXPECT_EQ(&pages_.region(static_cast<unsigned>(page / 20)),
+                  pages_.region_of(address_of(memory.page(page))));
     }
     EXPECT_EQ(nullptr, pages_.region_of(address_of(memory.start()) - 1));
     EXPECT_EQ(nullptr, pages_.region_of(address_of(memory.end())));
@@ -101,7 +104,8 @@ TEST_F(PageAllocatorTest, ARunTakesItsPagesAndNotAPowerOfTwo) {
     EXPECT_EQ(5u, pages_.run_pages_in_use());
     EXPECT_EQ(tag::large, block.region->tag(block.page));
     EXPECT_EQ(5u, block.region->run_pages(block.page));
-    for (Word page = block.page; page < block.page + 5; ++page) EXPECT_EQ(block.page, block.region->head_of(page));
+    for (Word page = block.page; page < block.page + 5; ++page)
+        EXPECT_EQ(block.page, block.region->head_of(page));
     EXPECT_EQ(Region::none, block.region->head_of(block.page + 5));
     pages_.free_run(*block.region, block.page);
     EXPECT_EQ(before, pages_.free_pages());

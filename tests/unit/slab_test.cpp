@@ -92,7 +92,8 @@ TEST_P(EveryClass, CollectingKeepsWhatIsLive) {
     EXPECT_EQ(1u, slabs_.front(c).pages);
     EXPECT_EQ(1u, slabs_.live(c));
     // What is left of that slab is handed out before a new page is.
-    for (unsigned i = 1; i < class_slots(c); ++i) EXPECT_EQ(slots[0] / page_size, slabs_.take_slot(c) / page_size);
+    for (unsigned i = 1; i < class_slots(c); ++i)
+        EXPECT_EQ(slots[0] / page_size, slabs_.take_slot(c) / page_size);
     EXPECT_EQ(1u, slabs_.front(c).pages);
 }
 
@@ -125,7 +126,8 @@ TEST_P(EveryClass, KnowsWhichSlotsWereEverHandedOut) {
         Word const page = slots[0] >> page_shift;
         auto expect_handed = [&](const char* when) {
             for (unsigned slot = 0; slot < class_slots(c); ++slot) {
-                EXPECT_EQ(slot < count, slabs_.was_handed_out(region, page, c, slot)) << when << ", slot " << slot;
+                EXPECT_EQ(slot < count, slabs_.was_handed_out(region, page, c, slot))
+                    << when << ", slot " << slot;
             }
         };
         expect_handed("while the word is in the front");
