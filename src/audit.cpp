@@ -34,6 +34,8 @@ private:
     bool child_is_entered(Region const& region, unsigned level, Word child);
     bool orders_are_sound(Region const& region);
     bool tiling_is_sound(Region& region);
+    bool room_is_sound(Region& region);
+    bool idle_pages_are_sound(Region& region, Word first, Word end);
     bool head_is_sound(Region& region, Word page);
     bool slab_is_sound(Region& region, Word page, unsigned size_class);
     bool slots_are_sound(Region& region, Word page, unsigned size_class);
@@ -46,7 +48,7 @@ private:
     slab_audit& result_;
     Word ring_count_ = 0;    // blocks in the ring of the class
     Word marked_free_ = 0;   // pages of the region that bits of free units tell
-    Word run_pages_ = 0;     // counted in all regions: pages of large blocks,
+    Word large_pages_ = 0;   // counted in all regions: pages of large blocks,
     Word usable_pages_ = 0;  // pages that are neither maps nor reserved,
     Word map_pages_ = 0;     // and pages of the page maps
 };
@@ -56,7 +58,7 @@ bool Auditor::heap_is_sound() {
     for (unsigned c = 0; c < class_count; ++c) {
         if (!class_is_sound(c)) return false;
     }
-    if (run_pages_ != heap_.run_pages_) return broken("the pages in large blocks are counted exactly");
+    if (large_pages_ != heap_.large_pages_) return broken("the pages in large blocks are counted exactly");
     if (usable_pages_ != heap_.total_pages_) return broken("the pages under management are counted exactly");
     return map_pages_ == heap_.map_pages_ || broken("the pages of the page maps are counted exactly");
 }
@@ -121,7 +123,7 @@ bool Auditor::children_are_sound(Region const& region, unsigned level, Word node
 bool Auditor::child_is_entered(Region const& region, unsigned level, Word child) {
     uintptr_t const where = child << (word_shift * level) << page_shift;
     Word const node = child >> word_shift;
-    Word const child_bit = bit(static_cast<unsigned>(child % word_bits));
+    Word const child_bit = bit_of(child);
     for (unsigned column = column::heads; column < node_words(level - 1); ++column) {
         bool const entered = (region.word(level, node, column) & child_bit) != 0;
         if (column != column::known && entered != (region.word(level - 1, child, column) != 0)) {
@@ -170,20 +172,52 @@ bool Auditor::tiling_is_sound(Region& region) {
     for (Word page = region.first_usable(); page < region.end_page;) {
         Buddy::Extent const piece = region.extent(page);
         if (piece.free) {
+            if (!idle_pages_are_sound(region, page, piece.end)) return false;
             free += piece.end - page;
             page = piece.end;
             continue;
         }
         if (!head_is_sound(region, page)) return false;
         ++heads;
-        page += region.run_pages(page);
+        Word const end = page + region.run_pages(page);
+        if (!idle_pages_are_sound(region, page + 1, end)) return false;
+        page = end;
     }
     for (Word head = region.heads().next(region.first_page); head != Region::none;) {
         if (heads-- == 0) return broken("a head starts a slab or a run", head << page_shift);
         head = region.heads().next(head + 1);
     }
+    if (!room_is_sound(region)) return false;
     if (marked_free_ != free) return broken("only usable pages are free", start);
     return free == region.free_pages() || broken("a region's free pages are counted exactly", start);
+}
+
+// Pages that are no head: none may be tagged as one, because a free trusts the tag.
+bool Auditor::idle_pages_are_sound(Region& region, Word first, Word end) {
+    for (Word page = first; page < end; ++page) {
+        if (!region.knows_page(page)) {  // then nothing of its section is
+            page |= word_bits - 1;
+            continue;
+        }
+        uint8_t const what = region.tag(page);
+        if (!tag::is_freed_slab(what) && what != tag::freed_large && what != tag::none) {
+            return broken("only a head is tagged as one", page << page_shift);
+        }
+    }
+    return true;
+}
+
+// head_is_sound looked at the room of every head: no page may have room beside them.
+bool Auditor::room_is_sound(Region& region) {
+    for (unsigned c = 0; c < class_count; ++c) {
+        for (Word page = region.room(c).next(region.first_page); page != Region::none;
+             page = region.room(c).next(page + 1)) {
+            if (!region.heads().test(page)) {
+                return broken("only a class's slabs have its room", page << page_shift);
+            }
+        }
+    }
+    return true;
 }
 
 bool Auditor::head_is_sound(Region& region, Word page) {
@@ -212,7 +246,7 @@ bool Auditor::head_is_sound(Region& region, Word page) {
     if (region.live(page)[0] != (what == tag::large ? 1 : 0)) {
         return broken("a large block is live at its start, a reserved range is not", address);
     }
-    if (what == tag::large) run_pages_ += pages;
+    if (what == tag::large) large_pages_ += pages;
     if (what == tag::reserved) usable_pages_ -= pages;
     return true;
 }
@@ -243,11 +277,18 @@ bool Auditor::slots_are_sound(Region& region, Word page, unsigned size_class) {
         uintptr_t const block = start + slot_offset(size_class, slot);
         if (!region.view().is_live(block)) continue;
         --live_bits;
-        if ((region.slots(page)[slot / word_bits] & bit(slot % word_bits)) != 0) {
+        if ((region.slots(page)[slot / word_bits] & bit_of(slot)) != 0) {
             return broken("a live block is not in a pool", block);
         }
         if (!heap_.was_handed_out(region, page, size_class, slot)) {
             return broken("a live block was handed out", block);
+        }
+    }
+    for (unsigned slot = 0; slot < class_slots(size_class); ++slot) {
+        bool const pooled = (region.slots(page)[slot / word_bits] & bit_of(slot)) != 0;
+        bool const in_front = heap_.front_has(page, size_class, slot);
+        if (!pooled && !in_front && !heap_.was_handed_out(region, page, size_class, slot)) {
+            return broken("a slot that never was handed out is free", start + slot_offset(size_class, slot));
         }
     }
     return live_bits == 0 || broken("a slab's blocks start at its slots", start);
@@ -259,7 +300,7 @@ bool Auditor::is_free_slot(uintptr_t address, unsigned size_class) const {
     if (view == nullptr || view->tag(address) != size_class || address % class_size(size_class) != 0)
         return false;
     unsigned const slot = slot_at(size_class, address % page_size);
-    return !view->is_live(address) && (view->slots(address)[slot / word_bits] & bit(slot % word_bits)) == 0;
+    return !view->is_live(address) && (view->slots(address)[slot / word_bits] & bit_of(slot)) == 0;
 }
 
 bool Auditor::ring_is_sound(unsigned size_class) {
@@ -280,7 +321,7 @@ bool Auditor::ring_is_sound(unsigned size_class) {
             }
         }
         uintptr_t const bit_of_word = (address - front.word_base) >> class_shift(size_class);
-        if (bit_of_word < word_bits && (front.word & bit(static_cast<unsigned>(bit_of_word))) != 0) {
+        if (bit_of_word < word_bits && (front.word & bit_of(bit_of_word)) != 0) {
             return broken("a free slot is in one place", address);
         }
     }
@@ -289,6 +330,7 @@ bool Auditor::ring_is_sound(unsigned size_class) {
 
 bool Auditor::word_is_sound(unsigned size_class) {
     Front const& front = heap_.fronts_[size_class];
+    if (front.full != all_slots(size_class, 0)) return broken("a front knows the word of an empty slab");
     for (Word rest = front.word; rest != 0; rest &= rest - 1) {
         uintptr_t const address = front.word_base + slot_offset(size_class, lowest_bit(rest));
         if (!is_free_slot(address, size_class)) return broken("a front's word holds free slots", address);

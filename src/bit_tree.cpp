@@ -39,10 +39,11 @@ Word BitTree::next(Word number) const {
         Word const unit = number >> shift_to(level);
         Word const candidates = word(level, unit) & ~bits_below(digit(unit));
         if (candidates == 0) {
-            // Nothing more below this node: go on behind it.
+            // Nothing more below this node: go on behind it, from the root, since only what a set bit leads
+            // to is open.
             if (unit >> word_shift >= nodes_.last_node(level)) return none;
             number = ((unit >> word_shift) + 1) << (shift_to(level) + word_shift);
-            if (level != nodes_.root) ++level;
+            level = nodes_.root;
             continue;
         }
         Word const found = (unit & ~Word{word_bits - 1}) | lowest_bit(candidates);
@@ -60,7 +61,7 @@ Word BitTree::previous(Word number) const {
         if (candidates == 0) {
             if (unit >> word_shift <= nodes_.first_node(level)) return none;
             number = ((unit >> word_shift) << (shift_to(level) + word_shift)) - 1;
-            if (level != nodes_.root) ++level;
+            level = nodes_.root;
             continue;
         }
         Word const found = (unit & ~Word{word_bits - 1}) | highest_bit(candidates);

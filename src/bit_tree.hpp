@@ -48,8 +48,6 @@ public:
     Word first() const;
 
 private:
-    static unsigned digit(Word unit) { return static_cast<unsigned>(unit % word_bits); }
-    static Word bit_of(Word unit) { return bit(digit(unit)); }
     unsigned shift_to(unsigned level) const { return word_shift * (level - leaf_); }
     Word& word(unsigned level, Word unit) const { return nodes_.word(level, unit >> word_shift, column_); }
 

@@ -48,6 +48,10 @@ constexpr bool is_power_of_two(Word word) { return word != 0 && (word & (word - 
 
 constexpr Word bit(unsigned index) { return Word{1} << index; }
 
+// Where a number lies in its word of a set, and its bit there.
+constexpr unsigned digit(Word number) { return static_cast<unsigned>(number % word_bits); }
+constexpr Word bit_of(Word number) { return bit(digit(number)); }
+
 // The bits below index, which may be word_bits.
 constexpr Word bits_below(unsigned index) { return index == word_bits ? all_ones : bit(index) - 1; }
 

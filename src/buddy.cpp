@@ -6,7 +6,6 @@ namespace slabheap {
 namespace {
 
 constexpr unsigned shift_of(unsigned level) { return word_shift * level; }  // log2 of a unit's pages
-constexpr unsigned digit(Word unit) { return static_cast<unsigned>(unit % word_bits); }
 
 // The order of the largest block in a word of units of this level.
 constexpr unsigned order_in(unsigned level, Word word) { return shift_of(level) + largest_run_order(word); }
@@ -87,8 +86,8 @@ void Buddy::give(PageRange pages) {
 // The free unit that has the page, which is free.
 Buddy::Place Buddy::unit_of(Word page) const {
     unsigned level = root;
-    while ((word(level, page >> shift_of(level + 1), column::free_units) &
-            bit(digit(page >> shift_of(level)))) == 0) {
+    while ((word(level, page >> shift_of(level + 1), column::free_units) & bit_of(page >> shift_of(level))) ==
+           0) {
         --level;
     }
     return {level, page >> shift_of(level)};
@@ -103,7 +102,7 @@ void Buddy::take(PageRange pages) {
         // ones.
         while ((pages.first & bits_below(shift_of(at.level))) != 0 ||
                pages.count() >> shift_of(at.level) == 0) {
-            store(at.level, at.unit >> word_shift, units & ~bit(digit(at.unit)));
+            store(at.level, at.unit >> word_shift, units & ~bit_of(at.unit));
             --at.level;
             at.unit = pages.first >> shift_of(at.level);
             open_below(at.level, at.unit >> word_shift);

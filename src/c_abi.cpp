@@ -6,8 +6,6 @@
 using slabheap::CallSite;
 using slabheap::HeapCore;
 
-#define SITE(name) (CallSite{name, __builtin_return_address(0)})
-
 namespace {
 
 HeapCore heap;
@@ -23,20 +21,22 @@ int slab_heap_add_memory(void* start, size_t size) { return heap.add_memory(addr
 
 void* slab_alloc(size_t size, size_t align) { return heap.allocate(size, align); }
 void slab_free(void* ptr) {
-    if (!heap.deallocate_fast(ptr)) heap.deallocate_slow(ptr, SITE("slab_free"));
+    if (!heap.deallocate_fast(ptr)) heap.deallocate_slow(ptr, SLABHEAP_SITE("slab_free"));
 }
 void slab_free_sized(void* ptr, size_t size, size_t align) {
-    heap.deallocate_sized(ptr, size, align, SITE("slab_free_sized"));
+    heap.deallocate_sized(ptr, size, align, SLABHEAP_SITE("slab_free_sized"));
 }
 void* slab_calloc(size_t count, size_t size) { return heap.allocate_zeroed(count, size, slabheap::granule); }
 void* slab_realloc(void* ptr, size_t size, size_t align) {
-    return heap.reallocate(ptr, size, align, SITE("slab_realloc"));
+    return heap.reallocate(ptr, size, align, SLABHEAP_SITE("slab_realloc"));
 }
 
 void* slab_alloc_pages(size_t count, size_t align) { return heap.allocate_pages(count, align); }
-void slab_free_pages(void* ptr, size_t count) { heap.deallocate_pages(ptr, count, SITE("slab_free_pages")); }
+void slab_free_pages(void* ptr, size_t count) {
+    heap.deallocate_pages(ptr, count, SLABHEAP_SITE("slab_free_pages"));
+}
 
-size_t slab_usable_size(const void* ptr) { return heap.usable_size(ptr, SITE("slab_usable_size")); }
+size_t slab_usable_size(const void* ptr) { return heap.usable_size(ptr, SLABHEAP_SITE("slab_usable_size")); }
 int slab_owns(const void* ptr) { return heap.owns(ptr); }
 
 int slab_heap_reserve(void* start, size_t size) { return heap.reserve(address(start), size); }

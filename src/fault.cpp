@@ -19,6 +19,10 @@ Diagnosis HeapCore::diagnose(uintptr_t address) const {
     uint8_t const what = head != Region::none       ? region->tag(head)
                          : region->knows_page(page) ? region->tag(page)
                                                     : tag::none;
+    bool const in_use = tag::is_slab(what) || what == tag::large || what == tag::reserved;
+    bool const was_used = tag::is_freed_slab(what) || what == tag::freed_large || what == tag::none;
+    if (head == Region::none ? !was_used : !in_use) return {SLAB_FAULT_CORRUPT, 0, 0};
+
     if (what == tag::reserved) return foreign;
     if (what == tag::large)
         return {SLAB_FAULT_INTERIOR, head << page_shift, region->run_pages(head) << page_shift};
@@ -42,7 +46,8 @@ Diagnosis HeapCore::diagnose(uintptr_t address) const {
 void* HeapCore::fault(CallSite site, uintptr_t address, size_t size, size_t align) {
     Diagnosis const found = diagnose(address);
     ++faults_;
-    bool const misaligned = found.kind != SLAB_FAULT_FOREIGN && address % granule != 0;
+    bool const in_heap = found.kind != SLAB_FAULT_FOREIGN && found.kind != SLAB_FAULT_CORRUPT;
+    bool const misaligned = in_heap && address % granule != 0;
     slab_fault const record{live_block(address).size != 0 ? SLAB_FAULT_WRONG_SIZE
                             : misaligned                  ? SLAB_FAULT_MISALIGNED
                                                           : found.kind,

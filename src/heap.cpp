@@ -5,8 +5,6 @@
 
 namespace slabheap {
 
-#define SITE(name) (CallSite{name, __builtin_return_address(0)})
-
 namespace {
 
 HeapCore& core(unsigned char* state) { return *reinterpret_cast<HeapCore*>(state); }
@@ -25,22 +23,24 @@ void* Heap::allocate_zeroed(Layout layout) {
     return core(state_).allocate_zeroed(1, layout.size, layout.align);
 }
 void* Heap::reallocate(void* ptr, Layout layout) {
-    return core(state_).reallocate(ptr, layout.size, layout.align, SITE("slab_realloc"));
+    return core(state_).reallocate(ptr, layout.size, layout.align, SLABHEAP_SITE("slab_realloc"));
 }
 void Heap::deallocate(void* ptr) {
-    if (!core(state_).deallocate_fast(ptr)) core(state_).deallocate_slow(ptr, SITE("slab_free"));
+    if (!core(state_).deallocate_fast(ptr)) core(state_).deallocate_slow(ptr, SLABHEAP_SITE("slab_free"));
 }
 void Heap::deallocate(void* ptr, Layout layout) {
-    core(state_).deallocate_sized(ptr, layout.size, layout.align, SITE("slab_free_sized"));
+    core(state_).deallocate_sized(ptr, layout.size, layout.align, SLABHEAP_SITE("slab_free_sized"));
 }
 
 void* Heap::allocate_pages(size_t count, size_t align) { return core(state_).allocate_pages(count, align); }
 void Heap::deallocate_pages(void* ptr, size_t count) {
-    core(state_).deallocate_pages(ptr, count, SITE("slab_free_pages"));
+    core(state_).deallocate_pages(ptr, count, SLABHEAP_SITE("slab_free_pages"));
 }
 
 UsableSize Heap::usable_size(Layout layout) const { return HeapCore::usable_size(layout.size, layout.align); }
-size_t Heap::usable_size(const void* ptr) { return core(state_).usable_size(ptr, SITE("slab_usable_size")); }
+size_t Heap::usable_size(const void* ptr) {
+    return core(state_).usable_size(ptr, SLABHEAP_SITE("slab_usable_size"));
+}
 bool Heap::owns(const void* ptr) const { return core(state_).owns(ptr); }
 
 size_t Heap::total_bytes() const { return core(state_).total_bytes(); }

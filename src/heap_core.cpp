@@ -6,7 +6,7 @@ namespace slabheap {
 
 int HeapCore::init(uintptr_t start, size_t size) {
     if (initialised()) return SLAB_ERR_ALREADY_INITIALISED;
-    if (start == 0) return SLAB_ERR_RANGE;
+    if (start == 0 || (size != 0 && start + (size - 1) < start)) return SLAB_ERR_RANGE;
     if (start % page_size != 0) return SLAB_ERR_ALIGN;
     if (size < SLAB_MIN_HEAP_SIZE) return SLAB_ERR_TOO_SMALL;
     if (size % SLAB_MIN_HEAP_SIZE != 0) return SLAB_ERR_NOT_MULTIPLE;
@@ -122,13 +122,9 @@ void HeapCore::deallocate_sized(void* ptr, size_t size, size_t align, CallSite s
     uintptr_t const address = reinterpret_cast<uintptr_t>(ptr);
     if (address == 0) return;
     Block const block = live_block(address);
-    if (block.size == 0) {
-        fault(site, address, size, align);
-        return;
-    }
     bool right = false;
     if (!block.is_large()) {
-        right = may_hold(block.size_class, size, align);
+        right = block.size != 0 && may_hold(block.size_class, size, align);
     } else if (is_power_of_two(align) && address % align == 0) {
         right = pages_for(size + (size == 0)) == block.pages();
     }
@@ -146,10 +142,6 @@ void HeapCore::deallocate_pages(void* ptr, size_t count, CallSite site) {
     size_t size;
     if (__builtin_mul_overflow(count, page_size, &size)) size = all_ones;
     Block const block = live_block(address);
-    if (block.size == 0) {
-        fault(site, address, size, page_size);
-        return;
-    }
     if (!block.is_large() || block.pages() != count) {
         fault(site, address, size, page_size);
         return;

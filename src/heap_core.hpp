@@ -24,6 +24,8 @@ struct CallSite {
     const void* caller;
 };
 
+#define SLABHEAP_SITE(name) (CallSite{name, __builtin_return_address(0)})
+
 // What an address is, as far as the page map tells.
 struct Diagnosis {
     slab_fault_kind kind;  // what freeing it would be
@@ -129,8 +131,7 @@ private:
     size_t faults_;
 };
 
-// Can a block of this size class, or a run of this many pages, have been given for the request? align may be
-// anything.
+// Can a slot of this class have been given for the request? align may be anything.
 constexpr bool may_hold(unsigned size_class, size_t size, size_t align) {
     return is_power_of_two(align) && fits_a_class(size, align) &&
            class_of(size + (size == 0), align) <= size_class;

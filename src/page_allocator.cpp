@@ -84,10 +84,9 @@ void PageAllocator::taken(Region& region, Word head) {
     refresh_primary();
 }
 
-void PageAllocator::give(Region& region, PageRange pages) {
+void PageAllocator::give_part(Region& region, PageRange pages) {
     region.open_edges(pages);
     region.give(pages);
-    refresh_primary();
 }
 
 void PageAllocator::mark_run(Region& region, PageRange pages, uint8_t run_tag) {
@@ -119,7 +118,7 @@ uintptr_t PageAllocator::search_run(Word count, Word align) {
 uintptr_t PageAllocator::start_run(Region& region, Word head, Word count) {
     taken(region, head);
     mark_run(region, {head, head + count}, tag::large);
-    run_pages_ += count;
+    large_pages_ += count;
     return head << page_shift;
 }
 
@@ -128,15 +127,15 @@ void PageAllocator::free_run(Region& region, Word head) {
     region.live(head)[0] = 0;
     region.clear_head(head, tag::freed_large);
     region.give({head, head + count});
-    run_pages_ -= count;
+    large_pages_ -= count;
 }
 
 void PageAllocator::shrink_run(Region& region, Word head, Word count) {
     Word const old = region.slots(head)[0];
     if (old == count) return;
     region.slots(head)[0] = count;
-    give(region, {head + count, head + old});
-    run_pages_ -= old - count;
+    give_part(region, {head + count, head + old});
+    large_pages_ -= old - count;
 }
 
 bool PageAllocator::grow_run(Region& region, Word head, Word count) {
@@ -144,7 +143,7 @@ bool PageAllocator::grow_run(Region& region, Word head, Word count) {
     if (count > region.end_page - head || !region.is_free({head + old, head + count})) return false;
     region.take({head + old, head + count});
     region.slots(head)[0] = count;
-    run_pages_ += count - old;
+    large_pages_ += count - old;
     return true;
 }
 
@@ -184,15 +183,9 @@ int PageAllocator::release(PageRange pages) {
         }
         page = end;
     }
-    give(region, pages);
+    give_part(region, pages);
     total_pages_ += pages.count();
     return SLAB_OK;
-}
-
-Word PageAllocator::free_pages() const {
-    Word sum = 0;
-    for (unsigned i = 0; i < region_count_; ++i) sum += region(i).free_pages();
-    return sum;
 }
 
 Word PageAllocator::largest_block() const {

@@ -75,11 +75,10 @@ public:
 
     Word total_pages() const { return total_pages_; }
     Word map_pages() const { return map_pages_; }
-    Word free_pages() const;
     Word largest_block() const;  // pages
 
     // Pages of live large blocks.
-    Word run_pages_in_use() const { return run_pages_; }
+    Word large_pages() const { return large_pages_; }
 
 protected:
     friend class Auditor;
@@ -95,7 +94,7 @@ protected:
     Entry const* entry_at(Word page) const;
     void refresh_primary();
     void taken(Region& region, Word head);
-    void give(Region& region, PageRange pages);  // pages that need not be what was taken at once
+    void give_part(Region& region, PageRange pages);  // pages that need not be what was taken at once
     uintptr_t start_run(Region& region, Word head, Word count);
     void mark_run(Region& region, PageRange pages, uint8_t run_tag);
 
@@ -105,7 +104,7 @@ protected:
     Entry regions_[SLAB_MAX_REGIONS];
     Word total_pages_;  // without maps and reserved pages
     Word map_pages_;
-    Word run_pages_;  // in live large blocks
+    Word large_pages_;  // in live large blocks
 };
 
 }  // namespace slabheap

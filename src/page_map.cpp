@@ -68,7 +68,7 @@ void PageMap::set_up(Word first, Word end, size_t header_bytes) {
     end_page = end;
     root = root_level(first, end);
     MapLayout layout(*this, reinterpret_cast<uintptr_t>(this) + header_bytes);
-    // The root first, next to the header: setting up a region then touches one page of memory.
+    // The higher levels first: their few words lie next to the header, and to one another.
     for (unsigned level = root + 1; level-- > 0;) {
         levels[level] = {layout.place_level(level), node_words(level) * sizeof(Word)};
     }
@@ -105,14 +105,14 @@ bool PageMap::is_open(unsigned level, Word node) const {
     for (unsigned above = root; above > level; --above) {
         Word const child = node >> (word_shift * (above - 1 - level));
         Word const known = word(above, child >> word_shift, column::known);
-        if ((known & bit(static_cast<unsigned>(child % word_bits))) == 0) return false;
+        if ((known & bit_of(child)) == 0) return false;
     }
     return true;
 }
 
 void PageMap::open_below(unsigned level, Word node) {
     Word& known = word(level + 1, node >> word_shift, column::known);
-    Word const node_bit = bit(static_cast<unsigned>(node % word_bits));
+    Word const node_bit = bit_of(node);
     if ((known & node_bit) != 0) return;
     known |= node_bit;
     clear_node(level, node);

@@ -135,7 +135,7 @@ inline void Slabs::pool_slot_in(PageView const& view, unsigned size_class, uintp
     unsigned const slot = slot_at(size_class, address % page_size);
     Word& pool = view.slots(address)[slot_words == 1 ? 0 : slot / word_bits];
     Word const before = pool;
-    Word const now = before | bit(slot % word_bits);
+    Word const now = before | bit_of(slot);
     pool = now;
     // If the pool has two words, on 32-bit machines, its slab is empty only when both are full.
     if (before == 0 || now == front_at(size_class).full) [[unlikely]]
@@ -162,7 +162,7 @@ void Slabs::empty_front(unsigned size_class) {
         uintptr_t const address = front.ring[i];
         if (address == 0) continue;
         unsigned const slot = slot_at(size_class, address % page_size);
-        add_to_pool(size_class, address, slot / word_bits, bit(slot % word_bits));
+        add_to_pool(size_class, address, slot / word_bits, bit_of(slot));
         front.ring[i] = 0;
     }
     if (front.word == 0) return;
@@ -194,15 +194,16 @@ void Slabs::collect() {
     }
 }
 
-bool Slabs::was_handed_out(Region& region, Word page, unsigned size_class, unsigned slot) const {
-    unsigned const slot_word = slot / word_bits, index = slot % word_bits;
+bool Slabs::front_has(Word page, unsigned size_class, unsigned slot) const {
     Front const& front = fronts_[size_class];
-    uintptr_t const word_base = (page << page_shift) + slot_offset(size_class, first_slot(slot_word));
-    bool const in_front = front.word != 0 && front.word_base == word_base;
-    if (!in_front) return index < region.handed(page)[slot_word];
-    // Of the front's word, what lies above the slots handed out before and is still there was never handed
-    // out.
-    return index < front.word_handed || (front.word & bit(index)) == 0;
+    uintptr_t const word_base = (page << page_shift) + slot_offset(size_class, first_slot(slot / word_bits));
+    return front.word_base == word_base && (front.word & bit_of(slot)) != 0;
+}
+
+bool Slabs::was_handed_out(Region& region, Word page, unsigned size_class, unsigned slot) const {
+    // A slot that the front's word still has was handed out if it had been before the word was taken.
+    bool const in_front = front_has(page, size_class, slot);
+    return digit(slot) < (in_front ? fronts_[size_class].word_handed : region.handed(page)[slot / word_bits]);
 }
 
 }  // namespace slabheap

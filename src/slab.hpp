@@ -104,6 +104,9 @@ public:
     // Was this slot of a slab ever handed out since the slab was set up? For a page that is or was a slab.
     bool was_handed_out(Region& region, Word page, unsigned size_class, unsigned slot) const;
 
+    // Is the slot in the word of its class's front?
+    bool front_has(Word page, unsigned size_class, unsigned slot) const;
+
     Front const& front(unsigned size_class) const { return fronts_[size_class]; }
     size_t live(unsigned size_class) const {
         return fronts_[size_class].allocations - fronts_[size_class].frees;

@@ -7,7 +7,7 @@
 namespace slabheap {
 
 size_t HeapCore::used_bytes() const {
-    size_t used = run_pages_in_use() << page_shift;
+    size_t used = large_pages() << page_shift;
     for (unsigned c = 0; c < class_count; ++c) used += live(c) << class_shift(c);
     return used;
 }

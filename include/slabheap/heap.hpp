@@ -23,7 +23,8 @@ struct Layout {
 };
 
 // The usable bytes of a block that a layout would get: at least min (what was asked for), at most max (what
-// the block really has). Both are 0 for a layout that cannot be allocated.
+// the block really has), unless memory is short and a larger class helps out. Both are 0 for a layout that
+// cannot be allocated.
 struct UsableSize {
     size_t min;
     size_t max;

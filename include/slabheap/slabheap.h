@@ -227,7 +227,7 @@ void slab_heap_walk(slab_visitor visit, void *context);
 /*
  * Audits every invariant of the heap's data. Returns SLAB_OK, SLAB_ERR_NOT_INITIALISED or SLAB_ERR_CORRUPT.
  * Never faults, never crashes on corrupt data, changes nothing. The cost grows with the part of the heap that
- * was ever used.
+ * was ever used, and by a step for every 16 MiB of it.
  */
 int slab_heap_check(void);
 

@@ -128,6 +128,19 @@ TEST_F(AuditTest, RoomInASlabOfAnotherClass) {
     EXPECT_EQ("only a class's slabs have its room", audit());
 }
 
+TEST_F(AuditTest, RoomInAPageThatIsNoSlab) {
+    region().room(0).set(free_page());
+    EXPECT_EQ("only a class's slabs have its room", audit());
+}
+
+TEST_F(AuditTest, TheTagOfAPageThatIsNoHead) {
+    const char* const sentence = "only a head is tagged as one";
+    expect_when(region().tag(free_page()), uint8_t{3}, sentence);
+    expect_when(region().tag(free_page()), tag::large, sentence);
+    expect_when(region().tag(free_page()), uint8_t{120}, sentence);
+    expect_when(region().tag(page_of(large_) + 1), tag::large, sentence);
+}
+
 TEST_F(AuditTest, TheTagOfAHead) {
     const char* const sentence = "a head is tagged as a slab, a large block or a reserved range";
     expect_when(region().tag(page_of(large_)), tag::none, sentence);
@@ -199,6 +212,24 @@ TEST_F(AuditTest, SlotsThatWereHandedOut) {
     uint8_t& handed = region().handed(page_of(block))[0];
     expect_when(handed, uint8_t{0}, "a live block was handed out");
     expect_when(handed, uint8_t{65}, "no more slots were handed out than a slab has");
+}
+
+TEST_F(AuditTest, AFreeThatMeetsACorruptPageMapSaysSo) {
+    slab_fault_kind static told;
+    heap_.set_fault_handler([](const slab_fault* fault) { told = fault->kind; });
+    uintptr_t const address = (free_page() << page_shift) + granule;
+    for (uint8_t broken : {tag::large, tag::reserved, uint8_t{0}, uint8_t{57}, uint8_t{120}, uint8_t{254}}) {
+        uint8_t& place = region().tag(free_page());
+        uint8_t const sound = place;
+        place = broken;
+        told = slab_fault_kind{};
+        free(reinterpret_cast<void*>(address));
+        EXPECT_EQ(SLAB_FAULT_CORRUPT, told) << int{broken};
+        place = sound;
+    }
+    region().tag(page_of(large_)) = tag::freed_large;
+    free(reinterpret_cast<void*>(large_));
+    EXPECT_EQ(SLAB_FAULT_CORRUPT, told);
 }
 
 TEST_F(AuditTest, RandomBitFlipsAreSurvivedAndMostlyNoticed) {

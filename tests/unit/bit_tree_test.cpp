@@ -90,6 +90,28 @@ TEST_P(BitTreeOverPages, TreesOfDifferentColumnsDoNotMeet) {
     EXPECT_TRUE(room.test(page + 1));
 }
 
+// Only what a parent tells of was ever opened; the rest of the map is garbage of every kind.
+TEST(BitTree, SearchesNeverReadWhatWasNotOpened) {
+    for (int garbage : {0x00, 0x80, 0xa5, 0xff}) {
+        Word const node_pages = word_bits * word_bits;  // a node of level 1
+        Word const first = 3 * node_pages - 40, end = first + 5 * word_bits * node_pages;
+        Mapped<PageMap> map(first, end, garbage);
+        ASSERT_GE(map->root, 2u);
+        // Members that are not the last page of their section, in the last and the first section of a node.
+        Word const low = 16 * node_pages - 3, high = 64 * node_pages + 2;
+        for (Word page : {low, high}) {
+            map->open(0, page / word_bits);
+            map->heads().set(page);
+        }
+        EXPECT_EQ(low, map->heads().next(first));
+        EXPECT_EQ(high, map->heads().next(low + 1));
+        EXPECT_EQ(BitTree::none, map->heads().next(high + 1));
+        EXPECT_EQ(high, map->heads().previous(end - 1));
+        EXPECT_EQ(low, map->heads().previous(high - 1));
+        EXPECT_EQ(BitTree::none, map->heads().previous(low - 1));
+    }
+}
+
 INSTANTIATE_TEST_SUITE_P(Ranges, BitTreeOverPages,
                          ::testing::Values(Range{1, 9}, Range{1, 65}, Range{60, 70}, Range{100, 5000},
                                            Range{4090, 4100}, Range{1, 70000}, Range{262140, 262150},

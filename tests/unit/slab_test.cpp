@@ -74,11 +74,11 @@ TEST_P(EveryClass, TheOldestLeavesTheRingWhenItIsFull) {
 
 TEST_P(EveryClass, CollectingReturnsEveryPageOnceAllSlotsAreFree) {
     unsigned const c = GetParam();
-    Word const before = slabs_.free_pages();
+    Word const before = slabs_.region(0).free_pages();
     std::vector<uintptr_t> const slots = take(c, 5 * class_slots(c) - 1);
     for (uintptr_t slot : slots) free(c, slot);
     slabs_.collect();
-    EXPECT_EQ(before, slabs_.free_pages());
+    EXPECT_EQ(before, slabs_.region(0).free_pages());
     EXPECT_EQ(0u, slabs_.front(c).pages);
     EXPECT_EQ(0u, slabs_.front(c).spares);
     EXPECT_EQ(0u, slabs_.front(c).word);
@@ -161,7 +161,7 @@ TEST_F(SlabTest, TheLowestSlabWithRoomIsUsedFirst) {
 TEST_F(SlabTest, WithoutPagesThereIsNoSlot) {
     while (slabs_.take_slot(class_count - 1) != 0) {
     }
-    EXPECT_EQ(0u, slabs_.free_pages());
+    EXPECT_EQ(0u, slabs_.region(0).free_pages());
     EXPECT_EQ(0u, slabs_.take_slot(0));
     EXPECT_EQ(0u, slabs_.live(0));
 }
