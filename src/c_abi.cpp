@@ -24,7 +24,8 @@ void slab_free(void* ptr) {
     if (!heap.deallocate_fast(ptr)) heap.deallocate_slow(ptr, SLABHEAP_SITE("slab_free"));
 }
 void slab_free_sized(void* ptr, size_t size, size_t align) {
-    heap.deallocate_sized(ptr, size, align, SLABHEAP_SITE("slab_free_sized"));
+    if (heap.deallocate_sized_fast(ptr, size, align)) return;
+    heap.deallocate_sized_slow(ptr, size, align, SLABHEAP_SITE("slab_free_sized"));
 }
 void* slab_calloc(size_t count, size_t size) { return heap.allocate_zeroed(count, size, slabheap::granule); }
 void* slab_realloc(void* ptr, size_t size, size_t align) {

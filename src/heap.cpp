@@ -29,7 +29,8 @@ void Heap::deallocate(void* ptr) {
     if (!core(state_).deallocate_fast(ptr)) core(state_).deallocate_slow(ptr, SLABHEAP_SITE("slab_free"));
 }
 void Heap::deallocate(void* ptr, Layout layout) {
-    core(state_).deallocate_sized(ptr, layout.size, layout.align, SLABHEAP_SITE("slab_free_sized"));
+    if (core(state_).deallocate_sized_fast(ptr, layout.size, layout.align)) return;
+    core(state_).deallocate_sized_slow(ptr, layout.size, layout.align, SLABHEAP_SITE("slab_free_sized"));
 }
 
 void* Heap::allocate_pages(size_t count, size_t align) { return core(state_).allocate_pages(count, align); }

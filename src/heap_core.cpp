@@ -118,7 +118,7 @@ void HeapCore::deallocate_slow(void* ptr, CallSite site) {
     deallocate_block(address, block);
 }
 
-void HeapCore::deallocate_sized(void* ptr, size_t size, size_t align, CallSite site) {
+void HeapCore::deallocate_sized_slow(void* ptr, size_t size, size_t align, CallSite site) {
     uintptr_t const address = reinterpret_cast<uintptr_t>(ptr);
     if (address == 0) return;
     Block const block = live_block(address);

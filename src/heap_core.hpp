@@ -51,23 +51,27 @@ public:
         return reinterpret_cast<void*>(address);
     }
 
-    // Takes a block back if it is a slot of the primary region; false if not, and then nothing has changed:
-    // deallocate_slow does it.
-    [[gnu::always_inline]] bool deallocate_fast(void* ptr) {
+    // Takes a block back if it is a slot of the primary region, of at least this class; false if not, and
+    // then nothing has changed: the slow call does it, or says what is wrong.
+    [[gnu::always_inline]] bool deallocate_fast(void* ptr, unsigned least_class = 0) {
         uintptr_t const address = reinterpret_cast<uintptr_t>(ptr);
         if (!primary_.knows(address)) [[unlikely]]
             return false;
         unsigned const size_class = primary_.tag(address);
-        if (size_class >= class_count || address % granule != 0) [[unlikely]]
+        if (size_class >= class_count || size_class < least_class || address % granule != 0) [[unlikely]]
             return false;
         if (!primary_.is_live(address)) [[unlikely]]
             return false;
         put_slot(size_class, address, primary_.live(address));
         return true;
     }
+    [[gnu::always_inline]] bool deallocate_sized_fast(void* ptr, size_t size, size_t align) {
+        bool const small = ((size - 1) | (align - 1)) < page_size && (align & (align - 1)) == 0;
+        return small && deallocate_fast(ptr, class_of(size, align));
+    }
     void deallocate_slow(void* ptr, CallSite site);
 
-    void deallocate_sized(void* ptr, size_t size, size_t align, CallSite site);
+    void deallocate_sized_slow(void* ptr, size_t size, size_t align, CallSite site);
     void* allocate_zeroed(size_t count, size_t size, size_t align);
     void* reallocate(void* ptr, size_t size, size_t align, CallSite site);
 
