@@ -13,7 +13,7 @@ import demo
 
 def free_port():
     with socket.socket() as listener:
-        listener.bind(("localhost", 0))
+        listener.bind(("127.0.0.1", 0))
         return listener.getsockname()[1]
 
 
@@ -64,7 +64,7 @@ def test_session(arch):
 
 def test_port(arch):
     with socket.socket() as taken:
-        taken.bind(("localhost", 0))
+        taken.bind(("127.0.0.1", 0))
         taken.listen()
         ran = demo.run("--arch", arch, f"--gdb={taken.getsockname()[1]}")
     demo.result(f"{arch}: a port that is taken is reported",
