@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: MIT
+"""The bench's driver: reads the options, builds the workers, has each thing measured, and writes it down."""
+
+import argparse
+import datetime
+import shlex
+import sys
+
+import build
+import callgrind
+import gate
+import heap_calls
+import report
+import timing
+from workers import FORMS, PEERS, REFERENCE, WORKLOADS, MeasurementFailed, Workers
+
+SECTIONS = {
+    "time": "time of a pair of alloc and free, each peer in turn, round by round",
+    "instructions": "instructions and mispredicted branches of a pair (callgrind)",
+    "worst": "the longest single call, in instructions (single-stepping)",
+    "memory": "how much of a small region can be used before the first failure",
+    "scale": "what init, alloc and free cost in heaps of 32 KiB to 64 GiB",
+}
+
+
+def names(known):
+    def parse(text):
+        chosen = text.split(",")
+        unknown = [name for name in chosen if name not in known]
+        if unknown:
+            raise argparse.ArgumentTypeError(f"unknown: {', '.join(unknown)}; known: {', '.join(known)}")
+        return [name for name in known if name in chosen]
+    return parse
+
+
+def positive(text):
+    if not text.isdigit() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"not a positive number: {text}")
+    return int(text)
+
+
+def parse_options():
+    parser = argparse.ArgumentParser(
+        prog="tests/bench/run", allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter,
+        description="Measures slabheap beside other allocators: what the first five options name, or all of it.",
+        epilog="Exit status: 0 done; 1 a limit is exceeded or a measurement failed; 2 wrong usage; 3 not built.")
+    for name, text in SECTIONS.items():
+        parser.add_argument(f"--{name}", action="store_true", help=text)
+    parser.add_argument("--quick", action="store_true", help="fewer rounds, seeds and calls")
+    parser.add_argument("--workload", type=names(WORKLOADS), default=WORKLOADS, metavar="W1,W2,...",
+                        help=f"of {', '.join(WORKLOADS)}")
+    parser.add_argument("--peer", type=names(PEERS), default=PEERS, metavar="NAME,...",
+                        help=f"of {', '.join(PEERS)}; {REFERENCE}, the reference, is always there")
+    parser.add_argument("--rounds", type=positive, help="rounds that are timed (default 31; with --quick 15)")
+    parser.add_argument("--gate", action="store_true",
+                        help="measure only what is deterministic, and compare it with limits.json")
+    parser.add_argument("--update-limits", action="store_true",
+                        help="with --gate: write what was measured, and 5 %% more, into limits.json")
+    parser.add_argument("--output", metavar="DIR",
+                        help="where results.json, results.md and time.svg go (default: build-bench/results)")
+    options = parser.parse_args()
+    if options.update_limits and not options.gate:
+        parser.error("--update-limits needs --gate")
+    chosen = [name for name in SECTIONS if getattr(options, name)]
+    if options.gate and chosen:
+        parser.error(f"--gate does not go with --{chosen[0]}")
+    options.sections = chosen or list(SECTIONS)
+    options.peer = [peer for peer in PEERS if peer in options.peer or peer == REFERENCE]
+    options.rounds = options.rounds or (15 if options.quick else 31)
+    return options
+
+
+def measure(options, workers):
+    results = {
+        "command": "tests/bench/run " + shlex.join(sys.argv[1:]) if sys.argv[1:] else "tests/bench/run",
+        "date": datetime.date.today().isoformat(),
+        "processor": workers.processor(),
+        "compiler": workers.compiler(),
+        "peers": [peer for peer in options.peer if workers.has(peer)],
+        "workloads": options.workload,
+    }
+    peers = results["peers"]
+    if "time" in options.sections:
+        results["time"] = {form: timing.measure(workers, options.workload, form, peers, options.rounds)
+                           for form in FORMS}
+    if "instructions" in options.sections:
+        results["instructions"] = callgrind.measure(workers, options.workload, peers)
+    if "worst" in options.sections:
+        results["worst"] = heap_calls.worst(workers, peers, options.quick)
+    if "memory" in options.sections:
+        results["memory"] = heap_calls.memory(workers, peers, seeds=25 if options.quick else 101)
+    if "scale" in options.sections:
+        results["scale"] = heap_calls.scale(workers, peers)
+        results["crowd"] = heap_calls.crowd(workers, peers, options.quick)
+    return results
+
+
+def main():
+    options = parse_options()
+    try:
+        workers = Workers(build.build())
+        if options.gate:
+            return gate.run(workers, options.update_limits)
+        results = measure(options, workers)
+        report.write(results, options.output or build.BUILD / "results")
+        return 0
+    except build.NotBuilt as error:
+        print(f"tests/bench/run: {error}", file=sys.stderr)
+        return 3
+    except MeasurementFailed as error:
+        print(f"tests/bench/run: {error}", file=sys.stderr)
+        return 1
+
+
+sys.exit(main())

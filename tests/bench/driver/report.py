@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: MIT
+"""Writes what was measured: results.json has everything, results.md the tables, time.svg the picture."""
+
+import json
+import pathlib
+
+import heap_calls
+import plot
+from workers import FORMS, GENERAL_PEERS, REFERENCE, bytes_text
+
+FORM_TEXT = {"free": "freed without the size", "free_sized": "freed with the size"}
+WORKLOAD_TEXT = {
+    "W1": "64 B alloc+free pairs",
+    "W2": "10,000 × 64 B, freed in order",
+    "W2r": "the same, random order",
+    "W3": "random replace, 8,192 live, 8 … 4096 B",
+    "W4": "W3 with 5 % of 4 … 256 KiB, 1,024 live",
+    "W5": "random replace, 64 live, 8 … 512 KiB",
+    "W6": "random replace, 20,000 live, kernel-like sizes",
+}
+
+
+def table(head, rows):
+    lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
+    lines += ["| " + " | ".join(str(cell) for cell in row) + " |" for row in rows]
+    return "\n".join(lines)
+
+
+def workload_cell(workload):
+    return f"{workload} {WORKLOAD_TEXT[workload]}"
+
+
+def time_cell(taken):
+    return f"{taken['median']:.1f} ({taken['minimum']:.1f})"
+
+
+def instruction_cell(counted):
+    return f"{counted['instructions']:.1f} ({counted['mispredicted']:.2f})"
+
+
+def time_tables(results):
+    peers = results["peers"]
+    others = [peer for peer in peers if peer != REFERENCE]
+    for form in FORMS:
+        of_form = results["time"][form]
+        yield f"### Time of a pair, {FORM_TEXT[form]}: ns, median (minimum)"
+        yield table(["workload", *peers, "the driver, not included"],
+                    [[workload_cell(workload), *[time_cell(row[column]) for column in (*peers, "driver")]]
+                     for workload, row in of_form.items()])
+        yield f"### {REFERENCE}'s time as a share of the peer's, {FORM_TEXT[form]}: median of the rounds"
+        rows = []
+        for workload, row in of_form.items():
+            general = [peer for peer in GENERAL_PEERS if peer in row]
+            fastest = min(general, key=lambda peer: row[peer]["median"], default=None)
+            rows.append([workload_cell(workload), *[f"{row[peer]['share']:.2f}" for peer in others],
+                         f"{row[fastest]['share']:.2f} ({fastest})" if fastest else "–"])
+        yield table(["workload", *others, "fastest of " + ", ".join(GENERAL_PEERS)], rows)
+
+
+def instruction_tables(results):
+    for form in FORMS:
+        of_form = results["instructions"][form]
+        yield f"### Instructions (mispredicted branches) of a pair, {FORM_TEXT[form]}"
+        yield table(["workload", *results["peers"]],
+                    [[workload_cell(workload), *[instruction_cell(row[peer]) for peer in results["peers"]]]
+                     for workload, row in of_form.items()])
+
+
+def worst_cell(row):
+    return f"{row['instructions']:,}: {row['sequence']}, {bytes_text(row['request'])}"
+
+
+def worst_table(results):
+    yield "### The longest single call, in instructions, and the sequence that has it"
+    best = heap_calls.longest(results["worst"])
+    rows = []
+    for peer, heap_bytes, kind in sorted({key[:3] for key in best}):
+        cells = []
+        for call in ("alloc", "free"):
+            row = best.get((peer, heap_bytes, kind, call))
+            cells.append(worst_cell(row) if row else "–")
+        rows.append([peer, bytes_text(heap_bytes) if heap_bytes else "–", kind, *cells])
+    yield table(["peer", "heap", "kind", "alloc", "free"], rows)
+
+
+def memory_table(results):
+    yield "### Memory: share of the region, median over the seeds"
+    columns = ["filled", "refilled", "largest", "emptied"]
+    rows = [[peer, bytes_text(int(region)), *[f"{100 * values[column]:.1f} %" for column in columns]]
+            for peer, regions in results["memory"].items() for region, values in regions.items()]
+    yield table(["peer", "region", "requested bytes at the first failure", "half freed, refilled",
+                 "largest block then", "largest when all is freed"], rows)
+
+
+def scale_tables(results):
+    yield "### What grows with the heap, in instructions"
+    columns = ["init", "touched_pages", "set_up", "alloc_64", "free_64", "alloc_8k", "free_8k"]
+    rows = [[peer, bytes_text(int(heap)), *[f"{values[column]:,}" for column in columns],
+             f"{100 * values['metadata_bytes'] / int(heap):.2f} %"]
+            for peer, heaps in results["scale"].items() for heap, values in heaps.items()]
+    yield table(["peer", "heap", "init", "pages it touches", "first alloc of 64 B", "alloc 64 B", "free 64 B",
+                 "alloc 8 KiB", "free 8 KiB", "page map"], rows)
+    yield "### Free of a block of 32 KiB, by the number of free blocks of that size: instructions (ns)"
+    crowd = results["crowd"]
+    counts = sorted({count for values in crowd.values() for count in values})
+    yield table(["peer", *[f"{count:,}" for count in counts]],
+                [[peer, *[f"{values[count]['instructions']:,} ({values[count]['ns']:,})" for count in counts]]
+                 for peer, values in crowd.items()])
+
+
+SECTION_TABLES = {"time": time_tables, "instructions": instruction_tables, "worst": worst_table,
+                  "memory": memory_table, "scale": scale_tables}
+
+
+def markdown(results):
+    machine = f"{results['processor']}; {results['compiler']}"
+    yield f"Measured on {results['date']} by `{results['command']}` ({machine})."
+    for section, tables in SECTION_TABLES.items():
+        if section in results:
+            yield from tables(results)
+
+
+def write(results, directory):
+    directory = pathlib.Path(directory)
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / "results.json").write_text(json.dumps(results, indent=1) + "\n")
+    text = "\n\n".join(markdown(results)) + "\n"
+    (directory / "results.md").write_text(text)
+    if "time" in results:
+        (directory / "time.svg").write_text(plot.time_chart(results))
+    print(text)
+    print(f"Written to {directory}: {', '.join(sorted(path.name for path in directory.iterdir()))}")

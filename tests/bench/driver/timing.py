@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: MIT
+"""Time. A busy machine is not as fast now as it is in a second. So all peers run side by side, each in a process of its
+own, and take turns round by round: A B C A B C ... Peers are compared within a round, never between rounds, and of the
+rounds' ratios the median counts. What the driver itself takes is known from the null peer's turn."""
+
+import select
+import statistics
+import subprocess
+import sys
+
+from workers import REFERENCE, MeasurementFailed
+
+ROUND_SECONDS = 120
+
+
+class Turns:
+    """A worker that runs a round each time it is asked to."""
+
+    def __init__(self, workers, peer, workload, form):
+        self.name = f"{peer} {workload} {form}"
+        command = [str(workers.path(peer)), "time", workload, form]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def take(self):
+        """Nanoseconds of a pair."""
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+        ready, _, _ = select.select([self.process.stdout], [], [], ROUND_SECONDS)
+        line = self.process.stdout.readline() if ready else ""
+        if not line:
+            raise MeasurementFailed(f"{self.name}: no answer")
+        nanoseconds, pairs = line.split()
+        return int(nanoseconds) / int(pairs)
+
+    def end(self):
+        self.process.kill()
+        self.process.wait()
+
+
+def measure_workload(workers, workload, form, peers, rounds):
+    turns = {peer: Turns(workers, peer, workload, form) for peer in ["null", *peers]}
+    try:
+        for turn in turns.values():
+            turn.take()  # until then a worker prepares its trace
+        taken = {peer: [] for peer in turns}
+        for _ in range(rounds):
+            for peer, turn in turns.items():
+                taken[peer].append(turn.take())
+    finally:
+        for turn in turns.values():
+            turn.end()
+    net = {peer: [max(own - null, 0.01) for own, null in zip(taken[peer], taken["null"])] for peer in peers}
+    row = {
+        peer: {
+            "median": statistics.median(net[peer]),
+            "minimum": min(net[peer]),
+            "share": statistics.median(mine / own for mine, own in zip(net[REFERENCE], net[peer])),
+            "rounds": [round(value, 3) for value in net[peer]],
+        }
+        for peer in peers
+    }
+    row["driver"] = {"median": statistics.median(taken["null"]), "minimum": min(taken["null"])}
+    return row
+
+
+def measure(workers, workloads, form, peers, rounds):
+    """For each workload and peer: nanoseconds of a pair without the driver, median and minimum; and `share`, the median
+    of the time that slabheap took in a round as a share of the peer's. "driver" is what was subtracted."""
+    results = {}
+    for workload in workloads:
+        print(f"time: {workload} {form}", file=sys.stderr)
+        results[workload] = measure_workload(workers, workload, form, peers, rounds)
+    return results

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: MIT
+"""The workers: one program for each peer, which measures one thing each time it is run."""
+
+import pathlib
+import subprocess
+
+REFERENCE = "slabheap"
+PEERS = ["slabheap", "heap", "seed", "glibc", "mimalloc", "jemalloc", "tcmalloc"]
+REGION_PEERS = ["heap", "seed"]  # of those that manage a region, the ones that are looked at closely
+GENERAL_PEERS = ["glibc", "mimalloc", "jemalloc", "tcmalloc"]
+WORKLOADS = ["W1", "W2", "W2r", "W3", "W4", "W5", "W6"]
+FORMS = ["free", "free_sized"]
+
+KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
+
+
+def bytes_text(count):
+    for unit, name in ((GIB, "GiB"), (MIB, "MiB"), (KIB, "KiB")):
+        if count >= unit:
+            return f"{count / unit:.4g} {name}"
+    return f"{count} B"
+
+
+class MeasurementFailed(Exception):
+    pass
+
+
+class Workers:
+    def __init__(self, directory):
+        self.directory = directory
+
+    def path(self, peer):
+        return self.directory / f"bench-{peer}"
+
+    def has(self, peer):
+        return self.path(peer).exists()
+
+    def run(self, peer, *arguments, given="", prefix=()):
+        """What the worker prints, as a list of lines."""
+        command = [*prefix, str(self.path(peer)), *map(str, arguments)]
+        done = subprocess.run(command, input=given, stdout=subprocess.PIPE, text=True)
+        if done.returncode != 0:
+            raise MeasurementFailed(f"'{' '.join(command)}' ended with status {done.returncode}")
+        return done.stdout.splitlines()
+
+    def table(self, peer, *arguments, **options):
+        """What it prints, as rows of fields, without the first that says what it is."""
+        return [line.split("\t")[1:] for line in self.run(peer, *arguments, **options)]
+
+    @staticmethod
+    def processor():
+        for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":")[1].strip()
+        return "unknown"
+
+    @staticmethod
+    def compiler():
+        return subprocess.run(["c++", "--version"], stdout=subprocess.PIPE, text=True).stdout.splitlines()[0]

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: MIT
+//
+// jemalloc takes the place of malloc in the whole process.
+#include <jemalloc/jemalloc.h>
+
+#include <cstdlib>
+
+#include "../harness/worker.hpp"
+
+namespace {
+
+struct Jemalloc {
+    void* alloc(size_t size) { return malloc(size); }
+    void free(void* start) { ::free(start); }
+    void free_sized(void* start, size_t size) { sdallocx(start, size, 0); }
+};
+
+}  // namespace
+
+int main(int argc, char** argv) { return slabheap::bench::worker<Jemalloc>(argc, argv); }
