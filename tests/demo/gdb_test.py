@@ -18,13 +18,14 @@ def free_port():
 
 
 def command_of(output):
-    """What --gdb says to type, and what it says to do in GDB."""
+    """What --gdb says to type, and what it says to do in GDB. Before that it may have said what it installs."""
     lines = []
     while not (lines and lines[-1].startswith("  print ")):
         line = output.readline()
         if not line:
             raise RuntimeError("".join(lines))
-        lines.append(line)
+        if lines or line.startswith("  gdb "):
+            lines.append(line)
     typed, *todo = [line.strip() for line in lines if line.startswith("  ")]
     return shlex.split(typed), todo
 

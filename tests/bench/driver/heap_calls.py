@@ -9,7 +9,7 @@ from workers import FORMS, GENERAL_PEERS, GIB, KIB, MIB, REGION_PEERS, bytes_tex
 WORST_HEAPS = {"heap": [64 * KIB, 64 * MIB, 64 * GIB], "seed": [64 * MIB]}
 SCALE_HEAPS = [32 * KIB, 64 * KIB, 256 * KIB, MIB, 8 * MIB, 64 * MIB, 512 * MIB, 4 * GIB, 16 * GIB, 64 * GIB]
 REGIONS = [64 * KIB, 8 * MIB]
-LARGEST_EXHAUSTED = 64 * MIB  # filling a larger heap takes too long
+LARGEST_EXHAUSTED = 64 * MIB  # to search a larger heap takes too long
 MEMORY_COLUMNS = ["filled", "refilled", "largest", "emptied"]
 SCALE_COLUMNS = ["init", "touched_pages", "set_up", "alloc_64", "free_64", "alloc_8k", "free_8k",
                  "metadata_bytes"]
@@ -34,8 +34,9 @@ def worst(workers, peers, quick):
     rows = []
     for peer in (peer for peer in REGION_PEERS if peer in peers):
         for heap_bytes in WORST_HEAPS[peer]:
-            effort = "gate" if quick or heap_bytes > LARGEST_EXHAUSTED else "full"
             for form in FORMS if peer == "heap" and not quick else FORMS[:1]:
+                exhausts = not quick and form == "free" and heap_bytes <= LARGEST_EXHAUSTED
+                effort = "full" if exhausts else "gate"
                 print(f"worst: {peer} {form} {bytes_text(heap_bytes)}", file=sys.stderr)
                 rows += worst_rows(peer, form, worst_of(workers, peer, form, heap_bytes, effort))
     for peer in (peer for peer in GENERAL_PEERS if peer in peers and not quick):
