@@ -24,7 +24,7 @@ def command_of(output):
         line = output.readline()
         if not line:
             raise RuntimeError("".join(lines))
-        if lines or line.startswith("  gdb "):
+        if lines or line.startswith("  gdb '"):
             lines.append(line)
     typed, *todo = [line.strip() for line in lines if line.startswith("  ")]
     return shlex.split(typed), todo
