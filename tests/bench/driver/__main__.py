@@ -42,8 +42,8 @@ def positive(text):
 def parse_options():
     parser = argparse.ArgumentParser(
         prog="tests/bench/run", allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter,
-        description="Measures slabheap beside other allocators: what the first five options name, or all of it.",
-        epilog="Exit status: 0 done; 1 a limit is exceeded or a measurement failed; 2 wrong usage; 3 not built.")
+        description="Measures slabheap beside other allocators: what the first options name, or all of it.",
+        epilog="Exit status: 0 done; 1 a limit exceeded or a measurement failed; 2 wrong usage; 3 not built.")
     for name, text in SECTIONS.items():
         parser.add_argument(f"--{name}", action="store_true", help=text)
     parser.add_argument("--quick", action="store_true", help="fewer rounds, seeds and calls")

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Installs what is missing and builds, in build-bench: the archive as users get it; the same, compiled to count basic
-blocks; and the workers, which link them."""
+"""Installs what is missing and builds, in build-bench: the archive as users get it; the same, compiled to
+count basic blocks; and the workers, which link them."""
 
 import os
 import pathlib

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Instructions and mispredicted branches of a pair, as callgrind counts and simulates them: the same on every machine
-with the same compiler and libraries. The count of a peer is what a round executed, less what the driver does in it: that
-is a round of the null peer without the functions of the null peer."""
+"""Instructions and mispredicted branches of a pair, as callgrind counts and simulates them: the same on
+every machine with the same compiler and libraries. The count of a peer is what a round executed, less what
+the driver does in it: that is a round of the null peer without the functions of the null peer."""
 
 import pathlib
 import sys

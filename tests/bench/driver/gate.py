@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The gate: what is deterministic, compared with limits.json. It holds for Heap with one region. No time is in it."""
+"""The gate: what is deterministic, compared with limits.json. It holds for Heap with one region. No time is
+in it."""
 
 import concurrent.futures
 import json
@@ -49,7 +50,8 @@ def memory(workers):
 
 
 def measure(workers):
-    """What is to be at most, and at least, as its limit. None of it depends on what else runs: two run at a time."""
+    """What is to be at most, and at least, as its limit. None of it depends on what else runs: two run at a
+    time."""
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         def start(part, *arguments):
             return pool.submit(lambda: dict(part(workers, *arguments)))

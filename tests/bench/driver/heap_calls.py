@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What the workers find out by themselves: the longest calls, the use of memory, the cost in heaps of any size."""
+"""What the workers find out by themselves: the longest calls, the use of memory, the cost in heaps of any
+size."""
 
 import statistics
 import sys
@@ -30,7 +31,8 @@ def worst_rows(peer, form, table):
 
 
 def worst(workers, peers, quick):
-    """The longest call of each sequence and kind. Of a general peer no blocks are counted: it steps through all."""
+    """The longest call of each sequence and kind. Of a general peer no blocks are counted: it steps through
+    all."""
     rows = []
     for peer in (peer for peer in REGION_PEERS if peer in peers):
         for heap_bytes in WORST_HEAPS[peer]:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""The picture of the times: for each workload a bar for each peer, on a logarithmic scale whose base line is
-slabheap. A bar that reaches up is a peer that takes longer than slabheap, one that reaches down a faster one."""
+"""The picture of the times: for each workload a bar for each peer, on a logarithmic scale whose base line
+is slabheap. A bar that reaches up is a peer that takes longer than slabheap, one that reaches down a faster
+one."""
 
 import math
 

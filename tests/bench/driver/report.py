@@ -45,7 +45,7 @@ def time_tables(results):
         of_form = results["time"][form]
         yield f"### Time of a pair, {FORM_TEXT[form]}: ns, median (minimum)"
         yield table(["workload", *peers, "the driver, not included"],
-                    [[workload_cell(workload), *[time_cell(row[column]) for column in (*peers, "driver")]]
+                    [[workload_cell(workload), *[time_cell(row[peer]) for peer in peers], f"{row['driver']:.1f}"]
                      for workload, row in of_form.items()])
         yield f"### {REFERENCE}'s time as a share of the peer's, {FORM_TEXT[form]}: median of the rounds"
         rows = []
@@ -64,6 +64,22 @@ def instruction_tables(results):
         yield table(["workload", *results["peers"]],
                     [[workload_cell(workload), *[instruction_cell(row[peer]) for peer in results["peers"]]]
                      for workload, row in of_form.items()])
+    yield from functions_table(results)
+
+
+def functions_cell(counted):
+    """slabheap::Slabs::pool(unsigned int, ...) is Slabs::pool here."""
+    shown = [(name.split("(")[0].removeprefix("slabheap::"), own) for name, own in counted["functions"]]
+    return ", ".join(f"{name} {own:.1f}" for name, own in shown if own >= 0.5)
+
+
+def functions_table(results):
+    """Of the C++ face, whose functions have names that say where they belong."""
+    of_form = results["instructions"]["free"]
+    if "heap" in results["peers"]:
+        yield "### Where heap's instructions go, freed without the size: each function's own, of a pair"
+        yield table(["workload", "functions"],
+                    [[workload, functions_cell(row["heap"])] for workload, row in of_form.items()])
 
 
 def worst_cell(row):

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Time. A busy machine is not as fast now as it is in a second. So all peers run side by side, each in a process of its
-own, and take turns round by round: A B C A B C ... Peers are compared within a round, never between rounds, and of the
-rounds' ratios the median counts. What the driver itself takes is known from the null peer's turn."""
+"""Time. A busy machine is not as fast now as it is in a second. So all peers run side by side, each in a
+process of its own, and take turns round by round: A B C A B C ... Peers are compared within a round, never
+between rounds, and of the rounds' ratios the median counts. What the driver itself takes is known from the
+null peer's turn. Where a process happens to have its memory makes a difference, so after a few rounds new
+ones take over."""
 
 import select
 import statistics
@@ -11,6 +13,7 @@ import sys
 from workers import REFERENCE, MeasurementFailed
 
 ROUND_SECONDS = 120
+ROUNDS_OF_A_PROCESS = 4
 
 
 class Turns:
@@ -37,19 +40,30 @@ class Turns:
         self.process.wait()
 
 
-def measure_workload(workers, workload, form, peers, rounds):
-    turns = {peer: Turns(workers, peer, workload, form) for peer in ["null", *peers]}
+def take_turns(workers, workload, form, peers, rounds):
+    """For each peer the nanoseconds of a pair, round by round."""
+    turns = {peer: Turns(workers, peer, workload, form) for peer in peers}
     try:
         for turn in turns.values():
             turn.take()  # until then a worker prepares its trace
-        taken = {peer: [] for peer in turns}
+        taken = {peer: [] for peer in peers}
         for _ in range(rounds):
             for peer, turn in turns.items():
                 taken[peer].append(turn.take())
+        return taken
     finally:
         for turn in turns.values():
             turn.end()
-    net = {peer: [max(own - null, 0.01) for own, null in zip(taken[peer], taken["null"])] for peer in peers}
+
+
+def measure_workload(workers, workload, form, peers, rounds):
+    taken = {peer: [] for peer in ["null", *peers]}
+    for start in range(0, rounds, ROUNDS_OF_A_PROCESS):
+        part = take_turns(workers, workload, form, list(taken), min(ROUNDS_OF_A_PROCESS, rounds - start))
+        for peer, nanoseconds in part.items():
+            taken[peer] += nanoseconds
+    driver = min(taken["null"])  # what disturbs a round only adds to it
+    net = {peer: [max(own - driver, 0.01) for own in taken[peer]] for peer in peers}
     row = {
         peer: {
             "median": statistics.median(net[peer]),
@@ -59,13 +73,14 @@ def measure_workload(workers, workload, form, peers, rounds):
         }
         for peer in peers
     }
-    row["driver"] = {"median": statistics.median(taken["null"]), "minimum": min(taken["null"])}
+    row["driver"] = driver
     return row
 
 
 def measure(workers, workloads, form, peers, rounds):
-    """For each workload and peer: nanoseconds of a pair without the driver, median and minimum; and `share`, the median
-    of the time that slabheap took in a round as a share of the peer's. "driver" is what was subtracted."""
+    """For each workload and peer: nanoseconds of a pair without the driver, median and minimum; and
+    `share`, the median of the time that slabheap took in a round as a share of the peer's. "driver" is what
+    was subtracted."""
     results = {}
     for workload in workloads:
         print(f"time: {workload} {form}", file=sys.stderr)

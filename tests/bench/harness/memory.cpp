@@ -14,7 +14,8 @@
 namespace slabheap::bench {
 
 void* map_memory(size_t size, Mapping mapping) {
-    int const flags = MAP_ANONYMOUS | MAP_NORESERVE | (mapping == Mapping::shared_pages ? MAP_SHARED : MAP_PRIVATE);
+    int const visible = mapping == Mapping::shared_pages ? MAP_SHARED : MAP_PRIVATE;
+    int const flags = visible | MAP_ANONYMOUS | MAP_NORESERVE;
     void* const start = mmap(nullptr, size, PROT_READ | PROT_WRITE, flags, -1, 0);
     if (start == MAP_FAILED) {
         std::perror("bench: mmap");

@@ -3,7 +3,7 @@
 // How much of a region holds what was asked for, when the first request fails: a new heap filled with
 // kernel-like sizes; and the same heap, a random half of its blocks freed, filled again with other sizes.
 // For each seed a line, tab-separated:
-//     memory  region-bytes  requested  requested-when-refilled  largest-block-then  largest-block-when-all-is-freed
+//     memory  region-bytes  requested  requested-when-refilled  largest-block-then  largest-when-all-is-freed
 #ifndef SLABHEAP_BENCH_MEMORY_USE_HPP
 #define SLABHEAP_BENCH_MEMORY_USE_HPP
 

@@ -121,7 +121,8 @@ public:
     void give(Block const& block) {
         if (block.start == nullptr) return;
         Function const function = block.request.run ? enter_free<FreeForm::by_address> : enter_free<form>;
-        measure(function, reinterpret_cast<uintptr_t>(block.start), block.request.size, Call::free, block.request);
+        uintptr_t const start = reinterpret_cast<uintptr_t>(block.start);
+        measure(function, start, block.request.size, Call::free, block.request);
     }
 
     // As a workload sees a peer.
@@ -156,7 +157,8 @@ private:
         return 0;
     }
 
-    uintptr_t measure(Function function, uintptr_t first, uintptr_t second, Call call, Request const& request) {
+    uintptr_t measure(Function function, uintptr_t first, uintptr_t second, Call call,
+                      Request const& request) {
         if (quiet_) return function(&peer_, first, second);
         Record const about = {0, 0, request.size, call, kind_of(call, request), false};
         return recorder_.measure(function, &peer_, first, second, about);

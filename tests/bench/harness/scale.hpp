@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // What grows with the heap, in instructions. For each size of the heap a line, tab-separated:
-//     scale  heap-bytes  init  pages-it-touches  first-alloc-64-B  alloc-64-B  free-64-B  alloc-8-KiB  free-8-KiB
-//            metadata-bytes
+//     scale  heap-bytes  init  pages-it-touches  first-alloc-64-B  alloc-64-B  free-64-B
+//            alloc-8-KiB  free-8-KiB  metadata-bytes
 // and for each number of free blocks:
 //     crowd  free-blocks  free  nanoseconds
 #ifndef SLABHEAP_BENCH_SCALE_HPP
@@ -61,8 +61,8 @@ void scale(P& peer, size_t heap_bytes) {
         size_t metadata = 0;
         if constexpr (HasPageMap<P>) metadata = peer.stats().metadata_bytes;
         std::printf("scale");
-        for (size_t const value : {heap_bytes, size_t{init.instructions}, touched[0], first.alloc, small.alloc,
-                                   small.free, pages.alloc, pages.free, metadata}) {
+        for (size_t const value : {heap_bytes, size_t{init.instructions}, touched[0], first.alloc,
+                                   small.alloc, small.free, pages.alloc, pages.free, metadata}) {
             std::printf("\t%zu", value);
         }
         std::printf("\n");
@@ -89,7 +89,7 @@ void crowd(P& peer, size_t count) {
         for (size_t i = 0; i < 2 * count; i += 2) release<FreeForm::by_size>(peer, blocks[i], block_bytes);
         freed = reinterpret_cast<uintptr_t>(blocks[2 * count]);
     }
-    using Clock = std::chrono::steady_clock;  // cheaper to read than the thread's own, and the best of 20 counts
+    using Clock = std::chrono::steady_clock;  // cheaper to read than the thread's own; the best of 20 counts
     std::chrono::nanoseconds fastest = std::chrono::nanoseconds::max();
     for (int i = 0; i < 20; ++i) {
         Clock::time_point const start = Clock::now();

@@ -219,8 +219,8 @@ void full_heap(M& meter) {
     fail_all();
 }
 
-// Four pages are wanted, and the only ones in a row lie across the border of two blocks, at the heap's end; below,
-// every other pair of pages is free. (L: live. The wanted pages are 4n + 2 ... 4n + 5.)
+// Four pages are wanted, and the only ones in a row lie across the border of two blocks, at the heap's end;
+// below, every other pair of pages is free. (L: live. The wanted pages are 4n + 2 ... 4n + 5.)
 //     4n-4 LL.. | 4n LL.. | 4n+4 ..LL
 template <class M>
 void run_across_blocks(M& meter) {
