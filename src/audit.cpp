@@ -7,7 +7,7 @@
 //   region   its geometry is the one that its bounds give
 //   nodes    a parent's bit is set exactly when its child's word is not zero; orders are entered exactly
 //   tiling   free extents, slabs and runs cover the usable pages without gap or overlap, and the counts agree
-//   slabs    slots = live + pool + ring + word, each slot in one of them; room and spares are told exactly
+//   slabs    slots = live + pool + stack + word, each slot in one of them; room and spares are told exactly
 //   books    what the counters say is what was counted; free + slabs + runs + reserved + map = region
 #include "heap_core.hpp"
 
@@ -34,19 +34,21 @@ private:
     bool child_is_entered(Region const& region, unsigned level, Word child);
     bool orders_are_sound(Region const& region);
     bool tiling_is_sound(Region& region);
+    bool nothing_is_live(Region const& region, Word page);
     bool room_is_sound(Region& region);
     bool idle_pages_are_sound(Region& region, Word first, Word end);
     bool head_is_sound(Region& region, Word page);
     bool slab_is_sound(Region& region, Word page, unsigned size_class);
     bool slots_are_sound(Region& region, Word page, unsigned size_class);
     bool class_is_sound(unsigned size_class);
-    bool ring_is_sound(unsigned size_class);
+    bool stack_is_sound(unsigned size_class);
     bool word_is_sound(unsigned size_class);
     bool is_free_slot(uintptr_t address, unsigned size_class) const;
 
     HeapCore const& heap_;
     slab_audit& result_;
-    Word ring_count_ = 0;    // blocks in the ring of the class
+    Word runs_ = 0;          // runs of the region
+    Word stacked_ = 0;       // blocks in the stack of the class
     Word marked_free_ = 0;   // pages of the region that bits of free units tell
     Word large_pages_ = 0;   // counted in all regions: pages of large blocks,
     Word usable_pages_ = 0;  // pages that are neither maps nor reserved,
@@ -104,7 +106,7 @@ bool Auditor::nodes_are_sound(Region const& region) {
 bool Auditor::children_are_sound(Region const& region, unsigned level, Word node) {
     uintptr_t const where = node << (word_shift * (level + 1)) << page_shift;
     Word const known = region.word(level, node, column::known);
-    for (unsigned column = column::heads; column < node_words(level); ++column) {
+    for (unsigned column = column::runs; column < node_words(level); ++column) {
         if ((region.word(level, node, column) & ~known) != 0) {
             return broken("a tree leads only to nodes that are open", where);
         }
@@ -124,7 +126,7 @@ bool Auditor::child_is_entered(Region const& region, unsigned level, Word child)
     uintptr_t const where = child << (word_shift * level) << page_shift;
     Word const node = child >> word_shift;
     Word const child_bit = bit_of(child);
-    for (unsigned column = column::heads; column < node_words(level - 1); ++column) {
+    for (unsigned column = column::runs; column < node_words(level - 1); ++column) {
         bool const entered = (region.word(level, node, column) & child_bit) != 0;
         if (column != column::known && entered != (region.word(level - 1, child, column) != 0)) {
             return broken("a parent's bit is set exactly when its child's word is not zero", where);
@@ -166,7 +168,8 @@ bool Auditor::orders_are_sound(Region const& region) {
 // Walks the region's pages from end to end.
 bool Auditor::tiling_is_sound(Region& region) {
     uintptr_t const start = region.first_page << page_shift;
-    Word free = 0, heads = 0;
+    Word free = 0;
+    runs_ = 0;
     usable_pages_ += region.end_page - region.first_usable();
     map_pages_ += region.map_pages;
     for (Word page = region.first_usable(); page < region.end_page;) {
@@ -178,14 +181,13 @@ bool Auditor::tiling_is_sound(Region& region) {
             continue;
         }
         if (!head_is_sound(region, page)) return false;
-        ++heads;
         Word const end = page + region.run_pages(page);
         if (!idle_pages_are_sound(region, page + 1, end)) return false;
         page = end;
     }
-    for (Word head = region.heads().next(region.first_page); head != Region::none;) {
-        if (heads-- == 0) return broken("a head starts a slab or a run", head << page_shift);
-        head = region.heads().next(head + 1);
+    for (Word run = region.runs().next(region.first_page); run != Region::none;) {
+        if (runs_-- == 0) return broken("the tree of runs has only runs", run << page_shift);
+        run = region.runs().next(run + 1);
     }
     if (!room_is_sound(region)) return false;
     if (marked_free_ != free) return broken("only usable pages are free", start);
@@ -203,16 +205,29 @@ bool Auditor::idle_pages_are_sound(Region& region, Word first, Word end) {
         if (!tag::is_freed_slab(what) && what != tag::freed_large && what != tag::none) {
             return broken("only a head is tagged as one", page << page_shift);
         }
+        if (!nothing_is_live(region, page)) return false;
     }
     return true;
 }
 
-// head_is_sound looked at the room of every head: no page may have room beside them.
+bool Auditor::nothing_is_live(Region const& region, Word page) {
+    Word live = 0;
+    for (unsigned w = 0; w < live_words; ++w) live |= region.live(page)[w];
+    return live == 0 || broken("live bits are set in slabs only", page << page_shift);
+}
+
+// head_is_sound looked at the room of every head: no other page may have room, or be a spare.
 bool Auditor::room_is_sound(Region& region) {
+    for (Word page = region.spares().next(region.first_page); page != Region::none;
+         page = region.spares().next(page + 1)) {
+        if (!region.knows_page(page) || !tag::is_slab(region.tag(page))) {
+            return broken("a spare is an empty slab", page << page_shift);
+        }
+    }
     for (unsigned c = 0; c < class_count; ++c) {
         for (Word page = region.room(c).next(region.first_page); page != Region::none;
              page = region.room(c).next(page + 1)) {
-            if (!region.heads().test(page)) {
+            if (!region.knows_page(page) || region.tag(page) != c) {
                 return broken("only a class's slabs have its room", page << page_shift);
             }
         }
@@ -222,14 +237,11 @@ bool Auditor::room_is_sound(Region& region) {
 
 bool Auditor::head_is_sound(Region& region, Word page) {
     uintptr_t const address = page << page_shift;
-    if (!region.knows_page(page) || !region.heads().test(page)) {
+    bool const known = region.knows_page(page);
+    if (!known || (!tag::is_slab(region.tag(page)) && !region.runs().test(page))) {
         return broken("a page is free or belongs to a head", address);
     }
     uint8_t const what = region.tag(page);
-    for (unsigned c = 0; c < class_count; ++c) {
-        if (c != what && region.room(c).test(page))
-            return broken("only a class's slabs have its room", address);
-    }
     if (tag::is_slab(what)) return slab_is_sound(region, page, what);
     if (what != tag::large && what != tag::reserved) {
         return broken("a head is tagged as a slab, a large block or a reserved range", address);
@@ -243,9 +255,8 @@ bool Auditor::head_is_sound(Region& region, Word page) {
         if (used.free) return broken("the pages of a run are not free", inner << page_shift);
         inner = used.end;
     }
-    if (region.live(page)[0] != (what == tag::large ? 1 : 0)) {
-        return broken("a large block is live at its start, a reserved range is not", address);
-    }
+    ++runs_;
+    if (!nothing_is_live(region, page)) return false;
     if (what == tag::large) large_pages_ += pages;
     if (what == tag::reserved) usable_pages_ -= pages;
     return true;
@@ -253,7 +264,7 @@ bool Auditor::head_is_sound(Region& region, Word page) {
 
 bool Auditor::slab_is_sound(Region& region, Word page, unsigned size_class) {
     uintptr_t const start = page << page_shift;
-    Word pooled = 0;
+    Word pooled = 0, pooled_count = 0;
     for (unsigned w = 0; w < slot_words; ++w) {
         Word const slots = region.slots(page)[w];
         Word const all = all_slots(size_class, w);
@@ -262,9 +273,13 @@ bool Auditor::slab_is_sound(Region& region, Word page, unsigned size_class) {
             return broken("no more slots were handed out than a slab has", start);
         }
         pooled |= slots;
+        pooled_count += popcount(slots);
     }
     if (region.room(size_class).test(page) != (pooled != 0)) {
         return broken("a slab has room exactly when its pool is not empty", start);
+    }
+    if (region.spares().test(page) != (pooled_count == class_slots(size_class))) {
+        return broken("a spare is an empty slab", start);
     }
     return slots_are_sound(region, page, size_class);
 }
@@ -297,70 +312,85 @@ bool Auditor::slots_are_sound(Region& region, Word page, unsigned size_class) {
 // A slot that is neither live nor in its pool, in a slab of the class.
 bool Auditor::is_free_slot(uintptr_t address, unsigned size_class) const {
     PageView const* const view = heap_.view_of(address);
-    if (view == nullptr || view->tag(address) != size_class || address % class_size(size_class) != 0)
+    if (view == nullptr || view->tag(address) != size_class || address % page_size % class_size(size_class) != 0)
         return false;
     unsigned const slot = slot_at(size_class, address % page_size);
-    return !view->is_live(address) && (view->slots(address)[slot / word_bits] & bit_of(slot)) == 0;
+    return slot < class_slots(size_class) && !view->is_live(address) && (view->slots(address)[slot / word_bits] & bit_of(slot)) == 0;
 }
 
-bool Auditor::ring_is_sound(unsigned size_class) {
+bool Auditor::stack_is_sound(unsigned size_class) {
     Front const& front = heap_.fronts_[size_class];
-    if (front.mask != ring_capacity(size_class) - 1 || front.top > front.mask) {
-        return broken("a ring has its class's capacity");
+    bool const hidden = front.other != 0;
+    Word const limit = hidden ? front.hidden_limit : front.limit;
+    Word const depth = hidden ? front.hidden_depth : front.depth;
+    if (limit != stack_limit(size_class) || depth > limit || front.stack[0] != 0) {
+        return broken("a stack has its class's capacity");
     }
-    ring_count_ = 0;
-    for (Word age = 1; age <= front.mask + 1; ++age) {
-        uintptr_t const address = front.ring[(front.top - age) & front.mask];
-        if (address == 0) continue;
-        if (++ring_count_ != age) return broken("a ring has no gaps", address);
-        if (!is_free_slot(address, size_class))
-            return broken("a ring holds free slots of its class", address);
-        for (Word younger = 1; younger < age; ++younger) {
-            if (front.ring[(front.top - younger) & front.mask] == address) {
-                return broken("a ring holds a slot once", address);
-            }
+    if (hidden ? (front.depth | front.limit | front.word) != 0
+               : (front.hidden_depth | front.hidden_limit | front.hidden_word) != 0) {
+        return broken("a front is hidden while a block of another region is on top");
+    }
+    if (hidden && !is_free_slot(front.other, size_class)) {
+        return broken("a stack holds free slots of its class", front.other);
+    }
+    for (Word i = 1; i <= depth; ++i) {
+        uintptr_t const address = front.stack[i];
+        if (!is_free_slot(address, size_class) || !heap_.primary_.knows(address)) {
+            return broken("a stack holds free slots of its class", address);
         }
-        uintptr_t const bit_of_word = (address - front.word_base) >> class_shift(size_class);
-        if (bit_of_word < word_bits && (front.word & bit_of(bit_of_word)) != 0) {
+        for (Word older = 1; older < i; ++older) {
+            if (front.stack[older] == address) return broken("a stack holds a slot once", address);
+        }
+        if (address == front.other || heap_.front_has(address >> page_shift, size_class, slot_at(size_class, address % page_size))) {
             return broken("a free slot is in one place", address);
         }
     }
+    stacked_ = depth + hidden;
     return true;
 }
 
 bool Auditor::word_is_sound(unsigned size_class) {
     Front const& front = heap_.fronts_[size_class];
-    if (front.full != all_slots(size_class, 0)) return broken("a front knows the word of an empty slab");
-    for (Word rest = front.word; rest != 0; rest &= rest - 1) {
+    bool sound = front.slot_bytes == class_size(size_class) && front.reciprocal == class_reciprocal(size_class);
+    for (unsigned w = 0; w < slot_words; ++w) sound = sound && front.full[w] == all_slots(size_class, w);
+    if (!sound) return broken("a front knows its class");
+    for (Word rest = front.word | front.hidden_word; rest != 0; rest &= rest - 1) {
         uintptr_t const address = front.word_base + slot_offset(size_class, lowest_bit(rest));
-        if (!is_free_slot(address, size_class)) return broken("a front's word holds free slots", address);
+        if (!is_free_slot(address, size_class) ||
+            front.word_live_bias != heap_.view_of(address)->live_bias) {
+            return broken("a front's word holds free slots", address);
+        }
     }
     return true;
 }
 
 // The front, and the books of the class.
 bool Auditor::class_is_sound(unsigned size_class) {
-    if (!ring_is_sound(size_class) || !word_is_sound(size_class)) return false;
-    Word slabs = 0, empty = 0, live = 0, pooled = 0;
+    if (!stack_is_sound(size_class) || !word_is_sound(size_class)) return false;
+    Word slabs = 0, roomy = 0, empty = 0, live = 0, pooled = 0;
     for (unsigned i = 0; i < heap_.region_count_; ++i) {
         Region& region = heap_.region(i);
-        for (Word page = region.heads().next(region.first_page); page != Region::none;
-             page = region.heads().next(page + 1)) {
+        Word next;
+        for (Word page = region.next_head(region.first_usable()); page != Region::none;
+             page = region.next_head(next)) {
+            next = page + region.run_pages(page);
             if (region.tag(page) != size_class) continue;
             Word here = 0;
             for (unsigned w = 0; w < slot_words; ++w) here += popcount(region.slots(page)[w]);
             for (unsigned w = 0; w < live_words; ++w) live += popcount(region.live(page)[w]);
             pooled += here;
+            roomy += here != 0;
             empty += here == class_slots(size_class);
             ++slabs;
         }
     }
     Front const& front = heap_.fronts_[size_class];
-    if (front.pages != slabs) return broken("a class's slabs are counted exactly");
-    if (front.spares != empty) return broken("a class's spares are counted exactly");
+    if (heap_.slabs(size_class) != slabs) return broken("a class's slabs are counted exactly");
+    if (heap_.with_room(size_class) != roomy) return broken("a class's slabs with room are counted exactly");
+    if (heap_.spares(size_class) != empty) return broken("a class's spares are counted exactly");
     if (heap_.live(size_class) != live) return broken("a class's live blocks are counted exactly");
-    return live + pooled + ring_count_ + popcount(front.word) == slabs * class_slots(size_class) ||
-           broken("each slot is live, in its pool, in the ring or in the front's word");
+    return live + pooled + stacked_ + popcount(front.word | front.hidden_word) == slabs * class_slots(size_class) ||
+           broken("each slot is live, in its pool, in the stack or in the front's word");
 }
 
 int HeapCore::audit(slab_audit* out) const {

@@ -13,12 +13,11 @@ void BitTree::set(Word number) const {
     }
 }
 
-bool BitTree::clear(Word number) const {
+void BitTree::clear(Word number) const {
     for (unsigned level = leaf_;; ++level) {
         Word& w = word(level, number);
         w &= ~bit_of(number);
-        if (w != 0) return false;
-        if (level == nodes_.root) return empty();
+        if (w != 0 || level == nodes_.root) return;
         number >>= word_shift;
     }
 }

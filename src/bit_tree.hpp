@@ -30,8 +30,8 @@ public:
     // Adds a number; its leaf must be open.
     void set(Word number) const;
 
-    // Removes a number, if it is there. Returns true when the set is empty then.
-    bool clear(Word number) const;
+    // Removes a number, if it is there.
+    void clear(Word number) const;
 
     bool empty() const {
         return word(nodes_.root, nodes_.first_node(nodes_.root) << word_shift) == 0 &&

@@ -37,7 +37,7 @@ constexpr unsigned highest_bit(Word word) {
     if constexpr (sizeof(Word) == sizeof(unsigned int)) {
         return static_cast<unsigned>(__builtin_clz(static_cast<unsigned int>(word))) ^ (word_bits - 1);
     } else {
-        return static_cast<unsigned>(__builtin_clzl(word)) ^ (word_bits - 1);
+        return static_cast<unsigned>(word_bits - 1) - static_cast<unsigned>(__builtin_clzl(word));
     }
 }
 
@@ -66,6 +66,10 @@ constexpr unsigned popcount(Word word) {
     word = (word & threes) + ((word >> 2) & threes);
     word = (word + (word >> 4)) & fs;
     return static_cast<unsigned>((word * ones) >> (word_bits - 8));
+}
+
+constexpr Word rotate_right(Word word, unsigned count) {
+    return (word >> count) | (word << (word_bits - count));
 }
 
 // For each order, the bits whose index is a multiple of 2^order: a table, because a division would be needed.
@@ -102,11 +106,11 @@ constexpr unsigned largest_run_order(Word word) {
 // Index at which the smallest buddy block of at least 2^order units starts; the word must have one.
 constexpr unsigned best_run(Word word, unsigned order) {
     for (Word runs = runs_of_order(word, order);; ++order) {
-        Word const larger =
-            order < word_shift ? runs & (runs >> (1u << order)) & aligned_indices(order + 1) : 0;
+        if (order == word_shift) return 0;
+        Word const larger = runs & (runs >> (1u << order)) & aligned_indices(order + 1);
         // A run of the next order covers two of this one; what it does not cover is a block of exactly this
         // order.
-        Word const exact = runs & ~(larger | (order < word_shift ? larger << (1u << order) : 0));
+        Word const exact = runs & ~(larger | larger << (1u << order));
         if (exact != 0) return lowest_bit(exact);
         runs = larger;
     }

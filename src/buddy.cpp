@@ -18,31 +18,39 @@ void Buddy::set_up(Word first, Word end, size_t header_bytes) {
     free_pages_ = 0;
 }
 
-void Buddy::refresh_root_orders() {
-    orders_ &= bits_below(shift_of(root));
-    for (Word node = first_node(root); node <= last_node(root); ++node) {
-        Word const units = word(root, node, column::free_units);
-        if (units != 0) orders_ |= bit(order_in(root, units));
-    }
+// Does a node's largest block have this order?
+bool Buddy::has_block_of(unsigned order) const {
+    if (order < shift_of(root)) return !order_tree(order).empty();
+    return word(root, first_node(root), column::entered) == order + 1 ||
+           word(root, last_node(root), column::entered) == order + 1;
 }
 
 void Buddy::store(unsigned level, Word node, Word units) {
     Word* const columns = words(level, node);
-    columns[column::free_units] = units;
-    if (level == root) return refresh_root_orders();
     Word const before = columns[column::entered];
     Word const now = units == 0 ? 0 : 1 + order_in(level, units);
+    columns[column::free_units] = units;
     if (before == now) return;
     columns[column::entered] = now;
-    if (before != 0) {
-        unsigned const order = static_cast<unsigned>(before) - 1;
-        if (order_tree(order).clear(node)) orders_ &= ~bit(order);
+    reenter(level, node, before, now);
+}
+
+// Moves a node from the tree of one order to that of another. Their columns lie in the same nodes, so one
+// climb changes both.
+void Buddy::reenter(unsigned level, Word node, Word before, Word now) {
+    bool leaving = before != 0, entering = now != 0;
+    while (level != root && (leaving || entering)) {
+        Word const node_bit = bit_of(node);
+        node >>= word_shift;
+        Word* const orders = words(++level, node) + column::orders - 1;
+        if (leaving) leaving = (orders[before] &= ~node_bit) == 0;
+        if (entering) {
+            entering = orders[now] == 0;
+            orders[now] |= node_bit;
+        }
     }
-    if (now != 0) {
-        unsigned const order = static_cast<unsigned>(now) - 1;
-        order_tree(order).set(node);
-        orders_ |= bit(order);
-    }
+    if (leaving && !has_block_of(static_cast<unsigned>(before - 1))) orders_ &= ~(Word{1} << (before - 1));
+    if (now != 0) orders_ |= Word{1} << (now - 1);
 }
 
 bool Buddy::fill(unsigned level, Word node, Word units) {
@@ -50,6 +58,11 @@ bool Buddy::fill(unsigned level, Word node, Word units) {
     bool const full = now == all_ones && level != root;
     store(level, node, full ? 0 : now);
     return full;
+}
+
+void Buddy::give_page(Word page) {
+    ++free_pages_;
+    for (unsigned level = 0; fill(level, page >> word_shift, bit_of(page)); ++level) page >>= word_shift;
 }
 
 void Buddy::open_edges(PageRange pages) {
@@ -116,15 +129,15 @@ void Buddy::take(PageRange pages) {
 }
 
 // The node of the level that has the block which orders_ tells of.
-Word Buddy::node_with(unsigned order, unsigned level) const {
+inline Word Buddy::node_with(unsigned order, unsigned level) const {
     if (level < root) return order_tree(order).first();
-    Word const units = word(root, first_node(root), column::free_units);
-    return units != 0 && order_in(root, units) >= order ? first_node(root) : last_node(root);
+    return word(root, first_node(root), column::entered) == order + 1 ? first_node(root) : last_node(root);
 }
 
 Word Buddy::allocate(Word count, unsigned order) {
-    if (order >= max_orders || orders_ >> order == 0) return none;
-    unsigned const found = order + lowest_bit(orders_ >> order);
+    Word const orders = order < max_orders ? orders_ >> order : 0;
+    if (orders == 0) return none;
+    unsigned const found = order + lowest_bit(orders);
     unsigned level = found / word_shift < root ? found / word_shift : root;
     Word const node = node_with(found, level);
     Word units = word(level, node, column::free_units);
@@ -143,6 +156,29 @@ Word Buddy::allocate(Word count, unsigned order) {
         units = all_ones;
         cut = bits_below(digit(last >> shift_of(level)) + 1);
     }
+}
+
+Word Buddy::allocate_page() {
+    if (orders_ == 0) return none;
+    unsigned const order = lowest_bit(orders_);
+    unsigned const level = order / word_shift < root ? order / word_shift : root;
+    Word const node = node_with(order, level);
+    Word const units = word(level, node, column::free_units);
+    unsigned const first = best_run(units, 0);
+    Word const unit = (node << word_shift) | first;
+    store(level, node, units & ~bit(first));
+    --free_pages_;
+    return level == 0 ? unit : split_to_page(level, unit);
+}
+
+// Takes the first page of a unit; what is left at each level below is a word of ones without the lowest.
+Word Buddy::split_to_page(unsigned level, Word unit) {
+    do {
+        open_below(--level, unit);
+        store(level, unit, all_ones - 1);
+        unit <<= word_shift;
+    } while (level != 0);
+    return unit;
 }
 
 Buddy::Extent Buddy::extent(Word page) const {

@@ -15,7 +15,7 @@
 // at level L. Splitting is the way back: the bit is cleared, and the word below taken for all ones.
 //
 // To find a block, each word that is not 0 is entered, under the order of its largest run, in that order's
-// tree; the mask orders_ says which of these trees have members. (The root's words, two at most, are looked
+// tree; the mask orders_ says which of these trees have members. (The root's nodes, two at most, are looked
 // at directly.) So the smallest order that will do is one count of trailing zeros, the word one search in a
 // tree, the block a few shifts. Nothing is rounded up to a power of two: take() cuts any range of free pages
 // out, and give() puts any range back. Costs are per level: a region of 64 GiB has four.
@@ -43,11 +43,13 @@ public:
     // Makes pages free of which none is. The sections of the first and of the last page must be open: they
     // are when the pages are given as they were taken; for any others call open_edges before.
     void give(PageRange pages);
+    void give_page(Word page);
     void open_edges(PageRange pages);
 
     // Takes `count` pages from the lower end of a free block of at least 2^order pages, which are no fewer;
     // returns the first, or none. The smallest order that has a block is used.
     Word allocate(Word count, unsigned order);
+    Word allocate_page();
 
     // Takes pages of which all are free, wherever they lie.
     void take(PageRange pages);
@@ -78,15 +80,17 @@ private:
     };
     Place unit_of(Word page) const;
     Word node_with(unsigned order, unsigned level) const;
+    bool has_block_of(unsigned order) const;
+    Word split_to_page(unsigned level, Word unit);
 
     // Stores a word of free units, and enters its node under the order of the word's largest block.
     void store(unsigned level, Word node, Word units);
-    void refresh_root_orders();
+    void reenter(unsigned level, Word node, Word before, Word now);
 
     // Adds units; returns true when that fills the word, which then counts one level up.
     bool fill(unsigned level, Word node, Word units);
 
-    Word orders_;
+    Word orders_;  // bit k: there is a node entered under order k
     Word free_pages_;
 };
 

@@ -15,7 +15,11 @@ int HeapCore::init(uintptr_t start, size_t size) {
 }
 
 int HeapCore::add_memory(uintptr_t start, size_t size) {
-    return initialised() ? add_region(start, size) : SLAB_ERR_NOT_INITIALISED;
+    if (!initialised()) return SLAB_ERR_NOT_INITIALISED;
+    Region const* const primary_before = primary_region_;
+    int const status = add_region(start, size);
+    if (primary_region_ != primary_before) empty_stacks();
+    return status;
 }
 
 void* HeapCore::fail() {
@@ -29,7 +33,12 @@ Word HeapCore::pages_of(size_t size, size_t align) { return fits_a_class(size, a
 void* HeapCore::allocate_slow(size_t size, size_t align) {
     if (!is_power_of_two(align) || !initialised()) return fail();
     size += size == 0;
-    return obtain(pages_of(size, align), size, align);
+    Word const pages = pages_of(size, align);
+    if (pages == 0) {
+        uintptr_t const address = take_slot(static_cast<unsigned>(class_of(size, align)), size);
+        if (address != 0) return reinterpret_cast<void*>(address);
+    }
+    return obtain(pages, size, align);
 }
 
 void* HeapCore::allocate_pages(size_t count, size_t align) {
@@ -49,32 +58,36 @@ bool HeapCore::asked_for_memory(size_t size, size_t align) {
     return oom_hook_ != nullptr && oom_hook_(size, align) != 0;
 }
 
-// Tries what is at hand; then collects what fronts and empty slabs hold, and tries harder.
 uintptr_t HeapCore::find(Word pages, size_t size, size_t align) {
-    uintptr_t address = pages == 0 ? take_slot(class_of(size, align)) : find_pages(pages, align);
-    if (address == 0) {
-        collect();
-        address = pages == 0 ? take_any_slot(class_of(size, align)) : find_pages(pages, align);
+    return pages == 0 ? find_slot(size, align) : find_pages(pages, size, align);
+}
+
+// What is at hand; then, when fronts and empty slabs are collected, a slot of the class, or of a larger one
+// that is aligned as well.
+uintptr_t HeapCore::find_slot(size_t size, size_t align) {
+    unsigned size_class = static_cast<unsigned>(class_of(size, align));
+    uintptr_t address = take_slot(size_class, size);
+    if (address != 0) return address;
+    collect();
+    address = take_slot(size_class, size);
+    while (address == 0 && ++size_class < class_count) {
+        if (class_size(size_class) % align == 0) address = take_slot_at_hand(size_class, size);
     }
-    if (address != 0) requested_ += size;
     return address;
 }
 
-// A slot of the class, or of a larger one, which is aligned to its size.
-uintptr_t HeapCore::take_any_slot(unsigned size_class) {
-    uintptr_t address = take_slot(size_class);
-    for (unsigned c = size_class + 1; c < class_count && address == 0; ++c) address = take_slot_at_hand(c);
-    return address;
-}
-
-uintptr_t HeapCore::find_pages(Word pages, size_t align) {
+uintptr_t HeapCore::find_pages(Word pages, size_t size, size_t align) {
     Word const page_align = align < page_size ? 1 : align >> page_shift;
     uintptr_t address = allocate_run(pages, page_align);
-    if (address == 0) address = search_run(pages, page_align);
-    if (address != 0) {
-        ++large_allocations_;
-        taken_pages_ += pages;
+    if (address == 0) {
+        collect();
+        address = allocate_run(pages, page_align);
+        if (address == 0) address = search_run(pages, page_align);
+        if (address == 0) return 0;
     }
+    ++large_allocations_;
+    taken_pages_ += pages;
+    requested_ += size;
     return address;
 }
 
@@ -87,20 +100,16 @@ void* HeapCore::allocate_zeroed(size_t count, size_t size, size_t align) {
 }
 
 HeapCore::Block HeapCore::live_block(uintptr_t address) const {
-    Block const no_block{0, 0};
     PageView const* const view = view_of(address);
-    if (view == nullptr || address % granule != 0) return no_block;
-    uint8_t const what = view->tag(address);
-    if (what != tag::large && !tag::is_slab(what)) return no_block;
-    if (what == tag::large && address % page_size != 0) return no_block;
-    if (!view->is_live(address)) return no_block;
-    if (tag::is_slab(what)) return {class_size(what), what};
-    return {view->slots(address)[0] << page_shift, class_count};
+    if (view == nullptr || address % granule != 0) return {0, 0};
+    unsigned const what = view->tag(address);
+    if (what == tag::large && address % page_size == 0) return {view->slots(address)[0] << page_shift, class_count};
+    return view->is_live(address) ? Block{class_size(what), what} : Block{0, 0};
 }
 
 void HeapCore::deallocate_block(uintptr_t address, Block block) {
     if (!block.is_large()) {
-        put_slot(block.size_class, address, view_to_use(address)->live(address));
+        put_slot(block.size_class, address);
     } else {
         free_run(*region_of(address), address >> page_shift);
         ++large_frees_;
@@ -159,7 +168,7 @@ size_t HeapCore::usable_size(const void* ptr, CallSite site) {
 UsableSize HeapCore::usable_size(size_t size, size_t align) {
     size_t const asked = size + (size == 0);
     if (!is_power_of_two(align) || asked > all_ones - page_size) return {0, 0};
-    if (fits_a_class(asked, align)) return {size, class_size(class_of(asked, align))};
+    if (fits_a_class(asked, align)) return {size, class_sizes[class_of(asked, align)]};
     return {size, pages_for(asked) << page_shift};
 }
 

@@ -45,29 +45,30 @@ public:
         if (!small) [[unlikely]]
             return allocate_slow(size, align);
         uintptr_t address;
-        if (!take_front_slot(class_of(size, align), address)) [[unlikely]]
+        if (!take_front_slot(class_of(size, align), size, address)) [[unlikely]]
             return allocate_slow(size, align);
-        requested_ += size;
         return reinterpret_cast<void*>(address);
     }
 
     // Takes a block back if it is a slot of the primary region, of at least this class; false if not, and
     // then nothing has changed: the slow call does it, or says what is wrong.
-    [[gnu::always_inline]] bool deallocate_fast(void* ptr, unsigned least_class = 0) {
+    [[gnu::always_inline]] bool deallocate_fast(void* ptr, Word least_class = 0) {
         uintptr_t const address = reinterpret_cast<uintptr_t>(ptr);
-        if (!primary_.knows(address)) [[unlikely]]
+        Word const number = primary_.granule_at(address);
+        if (number >= primary_.known_granules) [[unlikely]]
             return false;
-        unsigned const size_class = primary_.tag(address);
-        if (size_class >= class_count || size_class < least_class || address % granule != 0) [[unlikely]]
+        Word& word = primary_.live_of_granule(number);
+        Word const live = word;
+        Word const size_class = primary_.tag(address);
+        if ((live >> digit(number) & 1) == 0 || size_class < least_class) [[unlikely]]
             return false;
-        if (!primary_.is_live(address)) [[unlikely]]
-            return false;
-        put_slot(size_class, address, primary_.live(address));
+        word = live & ~bit_of(number);
+        push(size_class, address);
         return true;
     }
     [[gnu::always_inline]] bool deallocate_sized_fast(void* ptr, size_t size, size_t align) {
         bool const small = ((size - 1) | (align - 1)) < page_size && (align & (align - 1)) == 0;
-        return small && deallocate_fast(ptr, class_of(size, align));
+        return small && larger_classes_align(align) && deallocate_fast(ptr, class_of(size, align));
     }
     void deallocate_slow(void* ptr, CallSite site);
 
@@ -111,8 +112,8 @@ private:
     void* obtain(Word pages, size_t size, size_t align);
     uintptr_t find(Word pages, size_t size, size_t align);
     bool asked_for_memory(size_t size, size_t align);
-    uintptr_t take_any_slot(unsigned size_class);
-    uintptr_t find_pages(Word pages, size_t align);
+    uintptr_t find_slot(size_t size, size_t align);
+    uintptr_t find_pages(Word pages, size_t size, size_t align);
     void* fail();
 
     void deallocate_block(uintptr_t address, Block block);
@@ -127,7 +128,7 @@ private:
 
     slab_fault_handler fault_handler_;
     slab_oom_hook oom_hook_;
-    size_t requested_;          // bytes asked for, ever
+    size_t requested_;          // bytes asked for large blocks, ever
     size_t taken_pages_;        // pages given to large blocks, ever
     size_t large_allocations_;  // large blocks handed out, ever
     size_t large_frees_;
@@ -138,7 +139,7 @@ private:
 // Can a slot of this class have been given for the request? align may be anything.
 constexpr bool may_hold(unsigned size_class, size_t size, size_t align) {
     return is_power_of_two(align) && fits_a_class(size, align) &&
-           class_of(size + (size == 0), align) <= size_class;
+           class_of(size + (size == 0), align) <= size_class && class_size(size_class) % align == 0;
 }
 constexpr Word pages_for(size_t size) { return (size >> page_shift) + (size % page_size != 0); }
 

@@ -5,7 +5,7 @@
 // A node of level 0 stands for a section of word_bits consecutive pages, a node of level L for word_bits
 // nodes of level L - 1; the number of a node is its first page's number shifted right. Every level ends in
 // the root level, where a region has one node, or two when it straddles a boundary. Each tree (the free
-// units, the heads, the room of each class, the nodes of each buddy order) owns one word, its column, in
+// units, the runs, the spares, the room of each class, the nodes of each buddy order) owns one word, its column, in
 // every node. The columns of a node lie side by side, so an operation that follows a path touches one cache
 // line or two a level.
 //
@@ -26,8 +26,9 @@ static_assert(max_orders <= word_bits);
 namespace column {
 constexpr unsigned free_units = 0;  // units (pages or children) that are wholly free
 constexpr unsigned entered = 1;     // not a set: 1 + the order that this node is entered under; 0: none
-constexpr unsigned heads = 2;       // first pages of slabs, large blocks and reserved ranges
-constexpr unsigned room = 3;        // + class: slabs with available slots
+constexpr unsigned runs = 2;        // first pages of large blocks and reserved ranges
+constexpr unsigned spares = 3;      // slabs whose slots are all available
+constexpr unsigned room = 4;        // + class: slabs with available slots
 constexpr unsigned known = room + class_count;  // children that are open; from level 1 on
 constexpr unsigned orders = known + 1;  // + order: nodes below whose largest free block has that order
 }  // namespace column

@@ -44,7 +44,9 @@ int PageAllocator::add_region(uintptr_t start, size_t size) {
 }
 
 // The page map of the primary region may be known further than before.
-void PageAllocator::refresh_primary() { primary_.known_bytes = primary_region_->view().known_bytes; }
+void PageAllocator::refresh_primary() {
+    primary_.known_granules = primary_region_->view().known_granules;
+}
 
 PageAllocator::Entry const* PageAllocator::entry_at(Word page) const {
     // The last entry that starts at or below the page is one of low ... high - 1.
@@ -77,8 +79,7 @@ const PageView* PageAllocator::learn_view_of(uintptr_t address) {
     return view;
 }
 
-// What was taken is about to have a head, and the known part of the map grows with the heap's use.
-void PageAllocator::taken(Region& region, Word head) {
+void PageAllocator::learn(Region& region, Word head) {
     if (!region.knows_page(head)) region.open(0, head >> word_shift);
     region.open_next();
     refresh_primary();
@@ -89,17 +90,11 @@ void PageAllocator::give_part(Region& region, PageRange pages) {
     region.give(pages);
 }
 
-void PageAllocator::mark_run(Region& region, PageRange pages, uint8_t run_tag) {
-    region.set_head(pages.first, run_tag);
-    region.slots(pages.first)[0] = pages.count();
-    region.live(pages.first)[0] = run_tag == tag::large ? 1 : 0;
-}
-
 uintptr_t PageAllocator::allocate_run(Word count, Word align) {
     unsigned const order = order_of(count > align ? count : align);
     for (unsigned i = 0; i < region_count_; ++i) {
         Word const page = region(i).allocate(count, order);
-        if (page != Region::none) return start_run(region(i), page, count);
+        if (page != Region::none) return start_block(region(i), page, count);
     }
     return 0;
 }
@@ -110,22 +105,21 @@ uintptr_t PageAllocator::search_run(Word count, Word align) {
         Word const page = region(i).search(count, align);
         if (page == Region::none) continue;
         region(i).take({page, page + count});
-        return start_run(region(i), page, count);
+        return start_block(region(i), page, count);
     }
     return 0;
 }
 
-uintptr_t PageAllocator::start_run(Region& region, Word head, Word count) {
+uintptr_t PageAllocator::start_block(Region& region, Word head, Word count) {
     taken(region, head);
-    mark_run(region, {head, head + count}, tag::large);
+    region.start_run({head, head + count}, tag::large);
     large_pages_ += count;
     return head << page_shift;
 }
 
 void PageAllocator::free_run(Region& region, Word head) {
     Word const count = region.slots(head)[0];
-    region.live(head)[0] = 0;
-    region.clear_head(head, tag::freed_large);
+    region.end_run(head, tag::freed_large);
     region.give({head, head + count});
     large_pages_ -= count;
 }
@@ -154,7 +148,7 @@ int PageAllocator::reserve(PageRange pages) {
     if (!region.is_free(pages)) return SLAB_ERR_IN_USE;
     region.take(pages);
     taken(region, pages.first);
-    mark_run(region, pages, tag::reserved);
+    region.start_run(pages, tag::reserved);
     total_pages_ -= pages.count();
     return SLAB_OK;
 }
@@ -175,11 +169,11 @@ int PageAllocator::release(PageRange pages) {
         if (head < page) {
             region.slots(head)[0] = page - head;
         } else {
-            region.clear_head(head, tag::none);
+            region.end_run(head, tag::none);
         }
         if (end > pages.end) {
             region.open(0, pages.end >> word_shift);
-            mark_run(region, {pages.end, end}, tag::reserved);
+            region.start_run({pages.end, end}, tag::reserved);
         }
         page = end;
     }

@@ -6,10 +6,10 @@
 // sorted by address and never merge, even when they touch. The largest is the primary one: its view is held
 // here, so that the address of nearly every block leads to its tag and bits without a search.
 //
-// A run is a number of pages in use as one thing: a large block or a reserved range. Its first page, the
-// head, carries its tag and its page count, and is a member of the tree of heads; the other pages carry
-// nothing, so no work grows with a run. A slab is one page and a head too; so the largest head at or below an
-// address tells whose the address is.
+// A run is a number of pages in use as one thing: a large block or a reserved range. Its first page carries
+// its tag and its page count, and is a member of the tree of runs; the other pages carry nothing, so no work
+// grows with a run, and the largest member at or below an address tells whose the address is. A slab is one
+// page, told by its tag. The first page of either is a head.
 #ifndef SLABHEAP_PAGE_ALLOCATOR_HPP
 #define SLABHEAP_PAGE_ALLOCATOR_HPP
 
@@ -29,14 +29,16 @@ struct Region : Buddy {
     Word first_usable() const { return first_page + map_pages; }
     bool is_usable(Word page) const { return page >= first_usable() && page < end_page; }
 
-    // Makes a page the head of something, or no head any more. Its section is open.
-    void set_head(Word page, uint8_t new_tag);
-    void clear_head(Word page, uint8_t new_tag);
+    // Makes pages a run, which is then none any more. The section of the first page is open.
+    void start_run(PageRange pages, uint8_t run_tag);
+    void end_run(Word page, uint8_t new_tag);
 
     // The head that the page belongs to, or none when the page is free.
-    Word head_of(Word page);
+    Word head_of(Word page) const;
+    // The first head at or behind a page that is free or a head; or none.
+    Word next_head(Word page) const;
     // Pages of the slab or run that starts at this head.
-    Word run_pages(Word head) { return tag::is_slab(tag(head)) ? 1 : slots(head)[0]; }
+    Word run_pages(Word head) const { return tag::is_slab(tag(head)) ? 1 : slots(head)[0]; }
 };
 
 class PageAllocator {
@@ -92,11 +94,15 @@ protected:
     const PageView* other_view_of(uintptr_t address) const;
     const PageView* learn_view_of(uintptr_t address);
     Entry const* entry_at(Word page) const;
+    // What was taken is about to have a head, and the known part of the map grows with the heap's use.
+    void taken(Region& region, Word head) {
+        if (!region.knows_all()) [[unlikely]]
+            learn(region, head);
+    }
+    void learn(Region& region, Word head);
     void refresh_primary();
-    void taken(Region& region, Word head);
     void give_part(Region& region, PageRange pages);  // pages that need not be what was taken at once
-    uintptr_t start_run(Region& region, Word head, Word count);
-    void mark_run(Region& region, PageRange pages, uint8_t run_tag);
+    uintptr_t start_block(Region& region, Word head, Word count);
 
     PageView primary_;
     Region* primary_region_;

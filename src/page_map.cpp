@@ -7,6 +7,8 @@ namespace {
 
 constexpr unsigned section_pages = word_bits;
 
+constexpr Word granules(Word pages) { return pages << (page_shift - granule_shift); }
+
 // The lowest level, above the sections', at which the pages span at most two nodes.
 constexpr unsigned root_level(Word first, Word end) {
     unsigned level = 1;
@@ -76,8 +78,9 @@ void PageMap::set_up(Word first, Word end, size_t header_bytes) {
     handed_bias_ = layout.place_pages(slot_words);
     view_.slots_bias = layout.place_pages(slot_words * sizeof(Word));
     view_.live_bias = layout.place_pages(live_words * sizeof(Word));
+    view_.live_start = live(first);
     view_.base = first << page_shift;
-    view_.known_bytes = 0;
+    view_.known_granules = 0;
     known_end_ = first;
     for (Word node = first_node(root); node <= last_node(root); ++node) clear_node(root, node);
 }
@@ -92,8 +95,7 @@ bool PageMap::has_geometry(Word first, Word end, size_t header_bytes) const {
     if (view_.tag_bias != layout.place_tags() || handed_bias_ != layout.place_pages(slot_words)) return false;
     if (view_.slots_bias != layout.place_pages(slot_words * sizeof(Word))) return false;
     if (view_.live_bias != layout.place_pages(live_words * sizeof(Word))) return false;
-    if (view_.base != first << page_shift || view_.known_bytes != (known_end_ - first) << page_shift)
-        return false;
+    if (view_.live_start != live(first) || view_.base != first << page_shift || view_.known_granules != granules(known_end_ - first)) return false;
     if (known_end_ < first || known_end_ > end) return false;
     for (Word page = first; page < known_end_; page += section_pages) {
         if (!is_open(0, page >> word_shift)) return false;
@@ -123,12 +125,12 @@ void PageMap::open(unsigned level, Word node) {
 }
 
 void PageMap::open_next() {
-    if (known_end_ == end_page) return;
+    if (knows_all()) return;
     Word const section = known_end_ >> word_shift;
     open(0, section);
     Word const next = (section + 1) << word_shift;
     known_end_ = next < end_page ? next : end_page;
-    view_.known_bytes = (known_end_ - first_page) << page_shift;
+    view_.known_granules = granules(known_end_ - first_page);
 }
 
 void PageMap::clear_node(unsigned level, Word node) {
@@ -137,6 +139,13 @@ void PageMap::clear_node(unsigned level, Word node) {
     if (level != 0) return;
     Word* const tags = reinterpret_cast<Word*>(view_.tag_bias + node * section_pages);
     for (unsigned i = 0; i < section_pages / sizeof(Word); ++i) tags[i] = all_ones;  // tag::none
+    Word const start = node * section_pages;
+    Word const first = start < first_page ? first_page : start;
+    Word const end = start + section_pages < end_page ? start + section_pages : end_page;
+    Word* page_live = live(first);
+    for (Word i = first; i < end; ++i, page_live += live_words) {
+        for (unsigned w = 0; w < live_words; ++w) page_live[w] = 0;
+    }
 }
 
 }  // namespace slabheap

@@ -5,17 +5,17 @@
 // the allocator.
 //
 // For each page:
-//   tag      1 byte   what the page is
-//   live     256 bits one per 16 bytes: set where a live block starts; only in slabs and the heads of large
-//   blocks slots    64 bits  available slots of a slab; in the head of a large block or a reserved range: its
-//   pages handed   1 byte   per word of slots: how many of its slots were ever handed out since the slab was
-//   set up
-// and the nodes of the trees (nodes.hpp), one of level 0 a section of word_bits pages: 1.05 % in all.
+//   tag     1 byte           what the page is
+//   live    a bit a granule  set where a live block of a slab starts
+//   slots   a bit a slot     of a slab: available, and in its pool; in the first page of a run: its page count
+//   handed  1 byte a word    of slots: how many of them were handed out since the slab was set up
+// and the nodes of the trees (nodes.hpp), one of level 0 a section of word_bits pages: 1.05 % of the region in
+// all, 1.7 % with the fine classes, whose pages have up to 256 slots.
 //
 // The map is lazy. Memory on a bare machine is garbage and clearing 1 % of 64 GiB at boot is too dear, so a
 // node counts only when its parent's bit in the column `known` is set, and so on up to the root, which is
-// cleared at the start. Opening a node clears its words; opening one of level 0 clears also the tags of its
-// pages. The other bytes of a page count only when its tag says so. Below `known_end` all sections are open,
+// cleared at the start. Opening a node clears its words; opening one of level 0 clears also the tags and the
+// live bits of its pages. The other bytes of a page count only when its tag says so. Below `known_end` all sections are open,
 // which makes the usual test one comparison; each use of pages moves known_end one section on, so that it
 // reaches the region's end after a while.
 #ifndef SLABHEAP_PAGE_MAP_HPP
@@ -38,7 +38,7 @@ constexpr bool is_freed_slab(uint8_t t) { return t >= freed_slab && t < freed_sl
 }  // namespace tag
 
 constexpr unsigned live_words = page_size / granule / word_bits;  // a page's
-constexpr unsigned slot_words = max_slots > word_bits ? max_slots / word_bits : 1;
+constexpr unsigned slot_words = max_slots > word_bits ? max_slots / word_bits : 1;  // a page's
 constexpr unsigned granule_word_shift = granule_shift + word_shift;  // log2 of the bytes of a live word
 
 // The first of the slots that a word of slots stands for, and the word full of a class's slots.
@@ -50,30 +50,37 @@ constexpr Word all_slots(unsigned size_class, unsigned slot_word) {
     return bits_below(here < word_bits ? here : word_bits);
 }
 
+constexpr uint8_t slots_in_word(unsigned size_class, unsigned slot_word) {
+    return static_cast<uint8_t>(popcount(all_slots(size_class, slot_word)));
+}
+
 // The part of a map that free needs: where a page's bytes are, by address alone.
 struct PageView {
     bool operator==(PageView const&) const = default;
 
-    uintptr_t base;         // the region's first byte
-    uintptr_t known_bytes;  // from base on, how many bytes surely have a valid map
+    uintptr_t base;            // the region's first byte
+    uintptr_t known_granules;  // from base on, how many granules surely have a valid map
     uintptr_t tag_bias;
+    Word* live_start;  // of the region's first page
     uintptr_t live_bias;
     uintptr_t slots_bias;
 
     // Is the address in the region, with a valid map? Addresses below base wrap round and are not.
-    bool knows(uintptr_t address) const { return address - base < known_bytes; }
+    bool knows(uintptr_t address) const { return (address - base) >> granule_shift < known_granules; }
+    // Which granule of the region starts at the address. The bits that a multiple of the granule has not are
+    // rotated to the top: what is none becomes a number that is never known.
+    Word granule_at(uintptr_t address) const { return rotate_right(address - base, granule_shift); }
 
     uint8_t& tag(uintptr_t address) const {
         return *reinterpret_cast<uint8_t*>(tag_bias + (address >> page_shift));
     }
-    Word& live(uintptr_t address) const {
+    static Word& live_at(uintptr_t live_bias, uintptr_t address) {
         return *reinterpret_cast<Word*>(live_bias + (address >> granule_word_shift) * sizeof(Word));
     }
-    static unsigned live_index(uintptr_t address) {
-        return static_cast<unsigned>((address >> granule_shift) % word_bits);
-    }
-    static Word live_bit(uintptr_t address) { return bit(live_index(address)); }
-    bool is_live(uintptr_t address) const { return (live(address) >> live_index(address) & 1) != 0; }
+    Word& live(uintptr_t address) const { return live_at(live_bias, address); }
+    Word& live_of_granule(Word number) const { return live_start[number >> word_shift]; }
+    static Word live_bit(uintptr_t address) { return bit_of(address >> granule_shift); }
+    bool is_live(uintptr_t address) const { return (live(address) & live_bit(address)) != 0; }
     Word* slots(uintptr_t address) const {
         return reinterpret_cast<Word*>(slots_bias + (address >> page_shift) * (slot_words * sizeof(Word)));
     }
@@ -94,13 +101,16 @@ public:
 
     const PageView& view() const { return view_; }
 
+    // Is the whole map open?
+    bool knows_all() const { return known_end_ == end_page; }
     bool contains(Word page) const { return page >= first_page && page < end_page; }
     uint8_t& tag(Word page) const { return view_.tag(page << page_shift); }
     Word* live(Word page) const { return &view_.live(page << page_shift); }
     Word* slots(Word page) const { return view_.slots(page << page_shift); }
     uint8_t* handed(Word page) const { return reinterpret_cast<uint8_t*>(handed_bias_ + page * slot_words); }
 
-    BitTree heads() const { return {*this, column::heads, 0}; }
+    BitTree runs() const { return {*this, column::runs, 0}; }
+    BitTree spares() const { return {*this, column::spares, 0}; }
     BitTree room(unsigned size_class) const { return {*this, column::room + size_class, 0}; }
     // Nodes of level order / word_shift whose largest free block has that order.
     BitTree order_tree(unsigned order) const {

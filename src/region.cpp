@@ -14,19 +14,30 @@ void Region::set_up(PageRange pages, Word map_page_count) {
     give({first_usable(), end_page});
 }
 
-void Region::set_head(Word page, uint8_t new_tag) {
-    tag(page) = new_tag;
-    heads().set(page);
+void Region::start_run(PageRange pages, uint8_t run_tag) {
+    tag(pages.first) = run_tag;
+    slots(pages.first)[0] = pages.count();
+    runs().set(pages.first);
 }
 
-void Region::clear_head(Word page, uint8_t new_tag) {
+void Region::end_run(Word page, uint8_t new_tag) {
     tag(page) = new_tag;
-    heads().clear(page);
+    runs().clear(page);
 }
 
-Word Region::head_of(Word page) {
-    Word const head = heads().previous(page);
-    return head != none && page - head < run_pages(head) ? head : none;
+Word Region::head_of(Word page) const {
+    if (knows_page(page) && tag::is_slab(tag(page)) && !is_free({page, page + 1})) return page;
+    Word const head = runs().previous(page);
+    return head != none && page - head < slots(head)[0] ? head : none;
+}
+
+Word Region::next_head(Word page) const {
+    while (page < end_page) {
+        Extent const piece = extent(page);
+        if (!piece.free) return page;
+        page = piece.end;
+    }
+    return none;
 }
 
 }  // namespace slabheap

@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: MIT
 //
-// Size classes: which slots a request of up to one page takes. The seven classes of 64, 128, ... 4096 bytes
-// are powers of two, so a slot is aligned to its size, and the class of a request is the logarithm of the
-// larger of size and alignment. Everything here is arithmetic, proved for every size at compile time.
+// Size classes: which slots a request of up to one page takes. Two sets, one of which is built:
+//
+//   seed   64, 128, ... 4096: powers of two, so the class of a request is the logarithm of the larger of size
+//          and alignment
+//   fine   16, 32, 48, ... 4096: also below 64 and between the powers of two, so the class is looked up
+//
+// A slot is aligned to the largest power of two that divides its size. An offset into a page is divided by a
+// size by a multiplication. Everything here is arithmetic, proved for every size at compile time.
 #ifndef SLABHEAP_SIZE_CLASS_HPP
 #define SLABHEAP_SIZE_CLASS_HPP
 
@@ -20,52 +25,106 @@ static_assert(page_size == SLAB_PAGE_SIZE);
 constexpr unsigned granule_shift = 4;
 constexpr size_t granule = size_t{1} << granule_shift;
 
-constexpr unsigned smallest_class_shift = 6;
-constexpr unsigned class_count = page_shift - smallest_class_shift + 1;
-constexpr unsigned max_slots =
-    1u << (page_shift - smallest_class_shift);  // slots of the smallest class in a page
-static_assert(class_count <= SLAB_MAX_CLASSES);
+#ifdef SLABHEAP_FINE_SIZE_CLASSES
+inline constexpr uint16_t class_sizes[] = {16,  32,  48,  64,  96,   128,  192, 256,
+                                           384, 512, 768, 1024, 1360, 2048, 4096};
+#else
+inline constexpr uint16_t class_sizes[] = {64, 128, 256, 512, 1024, 2048, 4096};
+#endif
+constexpr unsigned class_count = sizeof class_sizes / sizeof class_sizes[0];
+static_assert(class_count <= SLAB_MAX_CLASSES && class_sizes[class_count - 1] == page_size);
 
-constexpr unsigned class_shift(unsigned size_class) { return smallest_class_shift + size_class; }
-constexpr size_t class_size(unsigned size_class) { return size_t{1} << class_shift(size_class); }
-constexpr unsigned class_slots(unsigned size_class) { return 1u << (page_shift - class_shift(size_class)); }
+constexpr size_t class_size(unsigned size_class) { return class_sizes[size_class]; }
+constexpr unsigned class_slots(unsigned size_class) {
+    return static_cast<unsigned>(page_size / class_size(size_class));
+}
+constexpr unsigned max_slots = class_slots(0);
 
 // Does a slot serve this request, or does it take whole pages? align is a power of two.
 constexpr bool fits_a_class(size_t size, size_t align) { return size <= page_size && align <= page_size; }
 
-// The smallest class whose slots have size bytes and are aligned to align. The request fits a class; size is
-// not 0.
-constexpr unsigned class_of(size_t size, size_t align) {
-    Word const needed = (size - 1) | (align - 1) | (class_size(0) - 1);
-    return highest_bit(needed) - (smallest_class_shift - 1);
+// Offset / class size = offset * reciprocal / 2^reciprocal_shift, for every offset into a page.
+constexpr unsigned reciprocal_shift = 24;
+constexpr uint32_t class_reciprocal(unsigned size_class) {
+    return static_cast<uint32_t>(((1u << reciprocal_shift) + class_size(size_class) - 1) / class_size(size_class));
 }
 
-// The slot that the byte at this offset into a page belongs to, and the offset at which a slot starts.
+// The slot that the byte at this offset into a page belongs to, and the offset at which a slot starts. Bytes
+// behind the last slot count as one slot more.
 constexpr unsigned slot_at(unsigned size_class, size_t offset) {
-    return static_cast<unsigned>(offset >> class_shift(size_class));
+    return static_cast<unsigned>(offset) * class_reciprocal(size_class) >> reciprocal_shift;
 }
-constexpr size_t slot_offset(unsigned size_class, unsigned slot) {
-    return size_t{slot} << class_shift(size_class);
+constexpr size_t slot_offset(unsigned size_class, unsigned slot) { return slot * class_size(size_class); }
+
+namespace fine {
+// For each multiple of the granule, the smallest class of at least that size.
+struct ClassTable {
+    uint8_t at[page_size / granule];
+    constexpr ClassTable() : at{} {
+        unsigned size_class = 0;
+        for (size_t i = 0; i < page_size / granule; ++i) {
+            while (class_size(size_class) < (i + 1) * granule) ++size_class;
+            at[i] = static_cast<uint8_t>(size_class);
+        }
+    }
+};
+inline constexpr ClassTable class_table;
+}  // namespace fine
+
+// The smallest class whose slots have size bytes and are aligned to align, a power of two. The request fits a
+// class; size is not 0.
+constexpr Word class_of(size_t size, size_t align) {
+    // One less than the size rounded up to a multiple of the alignment.
+    Word const needed = (size - 1) | (align - 1);
+#ifdef SLABHEAP_FINE_SIZE_CLASSES
+    Word size_class = fine::class_table.at[needed / granule];
+    if (align > granule) [[unlikely]] {
+        while ((class_sizes[size_class] & (align - 1)) != 0) ++size_class;
+    }
+    return size_class;
+#else
+    constexpr unsigned smallest_shift = highest_bit(class_sizes[0]);
+    return highest_bit(needed | (class_sizes[0] - 1)) - Word{smallest_shift - 1};
+#endif
+}
+
+// Is every class that is larger than one with slots aligned to align aligned so, too?
+constexpr bool larger_classes_align(size_t align) {
+#ifdef SLABHEAP_FINE_SIZE_CLASSES
+    return align <= granule;
+#else
+    return align <= page_size;
+#endif
 }
 
 namespace proof {
 // For every size, and every alignment that matters: the class is large enough, aligned, and the smallest
 // such.
-constexpr bool class_is_right(size_t size, size_t align) {
-    unsigned const c = class_of(size, align);
-    if (c >= class_count || class_size(c) < size || class_size(c) % align != 0) return false;
-    return c == 0 || class_size(c - 1) < size || class_size(c - 1) % align != 0;
+constexpr bool is_right(unsigned size_class, size_t size, size_t align) {
+    return class_size(size_class) >= size && class_size(size_class) % align == 0;
 }
 constexpr bool sizes_are_right(size_t first, size_t last) {
     for (size_t size = first; size <= last; ++size) {
         for (size_t align = 1; align <= page_size; align *= 64) {
-            if (!class_is_right(size, align)) return false;
+            unsigned smallest = 0;
+            while (!is_right(smallest, size, align)) ++smallest;
+            if (class_of(size, align) != smallest) return false;
         }
     }
     return true;
 }
 static_assert(sizes_are_right(1, 1024) && sizes_are_right(1025, 2048));
 static_assert(sizes_are_right(2049, 3072) && sizes_are_right(3073, page_size));
+
+constexpr bool slots_are_right(unsigned first, unsigned last) {
+    for (unsigned c = first; c <= last; ++c) {
+        for (size_t offset = 0; offset < page_size; ++offset) {
+            if (slot_at(c, offset) != offset / class_size(c)) return false;
+        }
+    }
+    return true;
+}
+static_assert(slots_are_right(0, class_count / 2 - 1) && slots_are_right(class_count / 2, class_count - 1));
 }  // namespace proof
 
 }  // namespace slabheap

@@ -8,7 +8,7 @@ namespace slabheap {
 
 size_t HeapCore::used_bytes() const {
     size_t used = large_pages() << page_shift;
-    for (unsigned c = 0; c < class_count; ++c) used += live(c) << class_shift(c);
+    for (unsigned c = 0; c < class_count; ++c) used += live(c) * class_size(c);
     return used;
 }
 
@@ -28,11 +28,12 @@ void HeapCore::stats(slab_stats& out) const {
     if (!initialised()) return;
     out.class_count = class_count;
     for (unsigned c = 0; c < class_count; ++c) {
-        size_t const pages = front(c).pages;
+        size_t const pages = slabs(c);
         out.classes[c] = {class_size(c), live(c), pages * class_slots(c), pages};
         out.allocations += front(c).allocations;
         out.frees += front(c).frees;
-        out.taken_bytes_total += front(c).allocations << class_shift(c);
+        out.requested_bytes_total += front(c).requested;
+        out.taken_bytes_total += front(c).allocations * class_size(c);
     }
 }
 
@@ -49,13 +50,13 @@ static void walk_slab(Region& region, Word page, unsigned size_class, slab_visit
 void HeapCore::walk(slab_visitor visit, void* context) {
     for (unsigned i = 0; i < region_count(); ++i) {
         Region& r = region(i);
-        for (Word page = r.heads().next(r.first_page); page != Region::none;) {
+        for (Word page = r.next_head(r.first_usable()); page != Region::none;) {
             uint8_t const what = r.tag(page);
             Word const pages = r.run_pages(page);
             if (tag::is_slab(what)) walk_slab(r, page, what, visit, context);
             if (what == tag::large)
                 visit(reinterpret_cast<void*>(page << page_shift), pages << page_shift, context);
-            page = r.heads().next(page + pages);
+            page = r.next_head(page + pages);
         }
     }
 }

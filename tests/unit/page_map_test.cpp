@@ -38,7 +38,7 @@ TEST(PageMap, NothingIsKnownOfGarbageUntilItIsOpened) {
     EXPECT_FALSE(map->knows_page(9000));
 }
 
-TEST(PageMap, OpeningASectionClearsItsTagsAndTreesAndNoOthers) {
+TEST(PageMap, OpeningASectionClearsItsTagsLiveBitsAndTreesAndNoOthers) {
     Mapped<PageMap> map(1000, 9000, 0x3c);
     Word const section = 5000 / word_bits;
     map->open(0, section);
@@ -47,9 +47,13 @@ TEST(PageMap, OpeningASectionClearsItsTagsAndTreesAndNoOthers) {
     }
     for (Word page = section * word_bits; page < (section + 1) * word_bits; ++page) {
         ASSERT_EQ(tag::none, map->tag(page));
-        ASSERT_FALSE(map->heads().test(page));
+        ASSERT_FALSE(map->runs().test(page));
+        for (unsigned w = 0; w < live_words; ++w) ASSERT_EQ(0u, map->live(page)[w]);
     }
-    EXPECT_TRUE(map->heads().empty());
+    Word const garbage = all_ones / 255 * 0x3c;
+    EXPECT_EQ(garbage, map->live(section * word_bits - 1)[live_words - 1]);
+    EXPECT_EQ(garbage, map->live((section + 1) * word_bits)[0]);
+    EXPECT_TRUE(map->runs().empty());
     EXPECT_TRUE(map.end_is_intact(0x3c));
 }
 
@@ -60,7 +64,7 @@ TEST(PageMap, TheKnownPartGrowsASectionAtATimeUpToTheEnd) {
     for (Word section = 1000 / word_bits; section <= 8999 / word_bits; ++section) {
         map->open_next();
         Word const end = (section + 1) * word_bits < 9000 ? (section + 1) * word_bits : 9000;
-        ASSERT_EQ((end - 1000) << page_shift, map->view().known_bytes);
+        ASSERT_EQ((end - 1000) * (page_size / granule), map->view().known_granules);
         ASSERT_TRUE(map->knows_page(end - 1));
     }
     map->open_next();
@@ -74,10 +78,10 @@ TEST(PageMap, OpeningTwiceKeepsWhatIsThere) {
     Mapped<PageMap> map(64, 640);
     map->open(0, 64 / word_bits);
     map->tag(64) = tag::large;
-    map->heads().set(64);
+    map->runs().set(64);
     map->open(0, 64 / word_bits);
     EXPECT_EQ(tag::large, map->tag(64));
-    EXPECT_TRUE(map->heads().test(64));
+    EXPECT_TRUE(map->runs().test(64));
 }
 
 TEST(PageMap, EachPageHasItsOwnBytes) {
@@ -108,6 +112,11 @@ TEST(PageMap, ALiveBitStandsForSixteenBytes) {
         uintptr_t const index = offset / granule;
         EXPECT_EQ(map->live(100) + index / word_bits, &view.live(start + offset));
         EXPECT_EQ(bit(index % word_bits), PageView::live_bit(start + offset));
+        EXPECT_EQ(index, view.granule_at(start + offset));
+        EXPECT_EQ(&view.live(start + offset), &view.live_of_granule(index));
+        for (uintptr_t inner = 1; inner < granule; ++inner) {
+            EXPECT_GT(view.granule_at(start + offset + inner), all_ones / granule) << "none starts there";
+        }
     }
 }
 
@@ -116,8 +125,8 @@ TEST(PageMap, DescribesTheVeryTopOfTheAddressSpace) {
     map->open(0, map->last_node(0));
     EXPECT_TRUE(map->knows_page(end_of_pages - 1));
     EXPECT_FALSE(map->knows_page(end_of_pages));
-    while (map->view().known_bytes != size_t{100} << page_shift) map->open_next();
-    EXPECT_EQ(size_t{100} << page_shift, map->view().known_bytes);
+    while (map->view().known_granules != 100 * page_size / granule) map->open_next();
+    EXPECT_EQ(100 * page_size / granule, map->view().known_granules);
     EXPECT_TRUE(map->view().knows(all_ones));
     EXPECT_FALSE(map->view().knows(0));
     EXPECT_TRUE(map.end_is_intact());

@@ -26,12 +26,12 @@ protected:
     void free(unsigned size_class, uintptr_t address) {
         PageView const* const view = slabs_.view_of(address);
         ASSERT_NE(nullptr, view);
-        ASSERT_NE(0u, view->live(address) & PageView::live_bit(address));
-        slabs_.put_slot(size_class, address, view->live(address));
+        ASSERT_TRUE(view->is_live(address));
+        slabs_.put_slot(size_class, address);
     }
     std::vector<uintptr_t> take(unsigned size_class, size_t count) {
         std::vector<uintptr_t> slots;
-        for (size_t i = 0; i < count; ++i) slots.push_back(slabs_.take_slot(size_class));
+        for (size_t i = 0; i < count; ++i) slots.push_back(slabs_.take_slot(size_class, 1));
         return slots;
     }
 
@@ -49,7 +49,7 @@ TEST_P(EveryClass, SlotsAreDisjointAlignedAndFillTheirPages) {
         EXPECT_EQ(0u, slot % class_size(c));
         EXPECT_TRUE(seen.insert(slot).second);
     }
-    EXPECT_EQ(3u, slabs_.front(c).pages);
+    EXPECT_EQ(3u, slabs_.slabs(c));
     EXPECT_EQ(3 * class_slots(c), slabs_.live(c));
 }
 
@@ -57,19 +57,22 @@ TEST_P(EveryClass, TheSlotFreedLastIsTakenFirst) {
     unsigned const c = GetParam();
     std::vector<uintptr_t> const slots = take(c, 8);
     for (uintptr_t slot : slots) free(c, slot);
-    for (size_t i = slots.size(); i-- > 0;) EXPECT_EQ(slots[i], slabs_.take_slot(c));
+    for (size_t i = slots.size(); i-- > 0;) EXPECT_EQ(slots[i], slabs_.take_slot(c, 1));
 }
 
-TEST_P(EveryClass, TheOldestLeavesTheRingWhenItIsFull) {
+TEST_P(EveryClass, WhenTheStackIsFullTheBlockBelowTheNewOneLeavesIt) {
     unsigned const c = GetParam();
-    std::vector<uintptr_t> const slots = take(c, ring_capacity(c) + 5);
+    size_t const limit = stack_limit(c);
+    std::vector<uintptr_t> const slots = take(c, limit + 5);
     for (uintptr_t slot : slots) free(c, slot);
-    for (unsigned i = 0; i < 5; ++i) {
-        Word const pool = slabs_.region(0).slots(slots[i] >> page_shift)[0];
+    for (size_t i = limit - 1; i < limit + 4; ++i) {
+        unsigned const slot = slot_at(c, slots[i] % page_size);
+        Word const pool = slabs_.region(0).slots(slots[i] >> page_shift)[slot / word_bits];
         bool const returned = tag::is_freed_slab(slabs_.region(0).tag(slots[i] >> page_shift));
-        EXPECT_TRUE(returned || (pool & bit(slot_at(c, slots[i] % page_size) % word_bits)) != 0);
+        EXPECT_TRUE(returned || (pool & bit_of(slot)) != 0);
     }
-    for (size_t i = slots.size(); i-- > 5;) EXPECT_EQ(slots[i], slabs_.take_slot(c));
+    EXPECT_EQ(slots.back(), slabs_.take_slot(c, 1));
+    for (size_t i = limit - 1; i-- > 0;) EXPECT_EQ(slots[i], slabs_.take_slot(c, 1));
 }
 
 TEST_P(EveryClass, CollectingReturnsEveryPageOnceAllSlotsAreFree) {
@@ -79,8 +82,8 @@ TEST_P(EveryClass, CollectingReturnsEveryPageOnceAllSlotsAreFree) {
     for (uintptr_t slot : slots) free(c, slot);
     slabs_.collect();
     EXPECT_EQ(before, slabs_.region(0).free_pages());
-    EXPECT_EQ(0u, slabs_.front(c).pages);
-    EXPECT_EQ(0u, slabs_.front(c).spares);
+    EXPECT_EQ(0u, slabs_.slabs(c));
+    EXPECT_EQ(0u, slabs_.spares(c));
     EXPECT_EQ(0u, slabs_.front(c).word);
 }
 
@@ -89,33 +92,34 @@ TEST_P(EveryClass, CollectingKeepsWhatIsLive) {
     std::vector<uintptr_t> const slots = take(c, 2 * class_slots(c));
     for (size_t i = 1; i < slots.size(); ++i) free(c, slots[i]);
     slabs_.collect();
-    EXPECT_EQ(1u, slabs_.front(c).pages);
+    EXPECT_EQ(1u, slabs_.slabs(c));
     EXPECT_EQ(1u, slabs_.live(c));
     // What is left of that slab is handed out before a new page is.
     for (unsigned i = 1; i < class_slots(c); ++i)
-        EXPECT_EQ(slots[0] / page_size, slabs_.take_slot(c) / page_size);
-    EXPECT_EQ(1u, slabs_.front(c).pages);
+        EXPECT_EQ(slots[0] / page_size, slabs_.take_slot(c, 1) / page_size);
+    EXPECT_EQ(1u, slabs_.slabs(c));
 }
 
 TEST_P(EveryClass, EmptySlabsBeyondTheSparesGoBackByThemselves) {
     unsigned const c = GetParam();
     std::vector<uintptr_t> const slots = take(c, 40 * class_slots(c));
-    EXPECT_EQ(40u, slabs_.front(c).pages);
+    EXPECT_EQ(40u, slabs_.slabs(c));
     for (uintptr_t slot : slots) free(c, slot);
-    // What stays: a spare, and the slabs that the ring's blocks lie in.
-    EXPECT_EQ(1u, slabs_.front(c).spares);
-    EXPECT_LE(slabs_.front(c).pages, 1 + ring_capacity(c) / class_slots(c) + 2);
+    // What stays: a spare, and the slabs that the stack's blocks lie in.
+    EXPECT_EQ(1u, slabs_.spare_limit());
+    EXPECT_EQ(1u, slabs_.spares(c));
+    EXPECT_LE(slabs_.slabs(c), 1 + stack_limit(c) / class_slots(c) + 2);
 }
 
 TEST_P(EveryClass, ASlotAtHandNeedsNoPage) {
     unsigned const c = GetParam();
-    EXPECT_EQ(0u, slabs_.take_slot_at_hand(c));
-    uintptr_t const slot = slabs_.take_slot(c);
+    EXPECT_EQ(0u, slabs_.take_slot_at_hand(c, 1));
+    uintptr_t const slot = slabs_.take_slot(c, 1);
     free(c, slot);
     slabs_.collect();
-    EXPECT_EQ(0u, slabs_.take_slot_at_hand(c));
-    free(c, slabs_.take_slot(c));
-    EXPECT_NE(0u, slabs_.take_slot_at_hand(c));
+    EXPECT_EQ(0u, slabs_.take_slot_at_hand(c, 1));
+    free(c, slabs_.take_slot(c, 1));
+    EXPECT_NE(0u, slabs_.take_slot_at_hand(c, 1));
 }
 
 TEST_P(EveryClass, KnowsWhichSlotsWereEverHandedOut) {
@@ -132,11 +136,11 @@ TEST_P(EveryClass, KnowsWhichSlotsWereEverHandedOut) {
         };
         expect_handed("while the word is in the front");
         for (size_t i = 1; i < slots.size(); ++i) free(c, slots[i]);
-        expect_handed("while freed slots are in the ring");
+        expect_handed("while freed slots are in the stack");
         slabs_.collect();
         expect_handed("when all free slots are in the pool");
         if (count > 1) {
-            EXPECT_EQ(slots[1], slabs_.take_slot(c));
+            EXPECT_EQ(slots[1], slabs_.take_slot(c, 1));
             expect_handed("when a handed out slot was taken again");
             free(c, slots[1]);
         }
@@ -154,31 +158,106 @@ TEST_F(SlabTest, TheLowestSlabWithRoomIsUsedFirst) {
     free(3, slots[2 * class_slots(3)]);
     free(3, slots[1]);
     slabs_.collect();
-    EXPECT_EQ(slots[1], slabs_.take_slot(3));
-    EXPECT_EQ(slots[2 * class_slots(3)], slabs_.take_slot(3));
+    EXPECT_EQ(slots[1], slabs_.take_slot(3, 1));
+    EXPECT_EQ(slots[2 * class_slots(3)], slabs_.take_slot(3, 1));
 }
 
 TEST_F(SlabTest, WithoutPagesThereIsNoSlot) {
-    while (slabs_.take_slot(class_count - 1) != 0) {
+    while (slabs_.take_slot(class_count - 1, 1) != 0) {
     }
     EXPECT_EQ(0u, slabs_.region(0).free_pages());
-    EXPECT_EQ(0u, slabs_.take_slot(0));
+    EXPECT_EQ(0u, slabs_.take_slot(0, 1));
     EXPECT_EQ(0u, slabs_.live(0));
 }
 
-TEST(SlabsOfManyPages, KeepMoreSparesTheMoreSlabsThereAre) {
+TEST_F(SlabTest, AClassTakesThePageOfAnothersSpare) {
+    std::vector<uintptr_t> const pages = take(class_count - 1, slabs_.region(0).free_pages());
+    for (uintptr_t page : pages) free(class_count - 1, page);
+    EXPECT_EQ(1u, slabs_.spares(class_count - 1));
+    while (slabs_.region(0).free_pages() != 0) EXPECT_NE(0u, slabs_.take_slot(0, 1));
+    std::vector<uintptr_t> const rest = take(0, class_slots(0));
+    EXPECT_NE(0u, rest.back());
+    EXPECT_EQ(0u, slabs_.spares(class_count - 1));
+}
+
+TEST_F(SlabTest, ALargerPrimaryRegionEmptiesTheStacks) {
+    std::vector<uintptr_t> const slots = take(1, 10);
+    free(1, slots[3]);
+    TestMemory more(test::pages(200));
+    ASSERT_EQ(SLAB_OK, slabs_.add_region(address_of(more.start()), more.size()));
+    slabs_.empty_stacks();
+    EXPECT_EQ(0u, slabs_.front(1).depth);
+    // The block is known through another view now, and still the one that comes back first.
+    free(1, slots[4]);
+    EXPECT_EQ(slots[4], slabs_.front(1).other);
+    EXPECT_EQ(slots[4], slabs_.take_slot(1, 1));
+}
+
+// Two regions: blocks of the smaller one go the longer way, and the order of frees is kept all the same.
+class TwoRegions : public SlabTest {
+protected:
+    TwoRegions() : SlabTest(8), more_(test::pages(200)) {
+        small_ = take(2, 3 * class_slots(2));
+        EXPECT_EQ(SLAB_OK, slabs_.add_region(address_of(more_.start()), more_.size()));
+        slabs_.empty_stacks();
+        while (!slabs_.region_of(address_of(more_.start()))->knows_all()) slabs_.take_slot(class_count - 1, 1);
+        while ((large_ = slabs_.take_slot(2, 1)) < address_of(more_.start()) ||
+               large_ >= address_of(more_.start()) + more_.size()) {
+            small_.push_back(large_);
+        }
+    }
+    TestMemory more_;
+    std::vector<uintptr_t> small_;
+    uintptr_t large_ = 0;
+};
+
+TEST_F(TwoRegions, TheBlockFreedLastComesBackFirstWhicheverRegionHasIt) {
+    for (int round = 0; round < 3; ++round) {
+        for (uintptr_t slot : {small_[0], large_, small_[1], small_[2], large_}) {
+            free(2, slot);
+            EXPECT_EQ(slot, slabs_.take_slot(2, 1));
+        }
+    }
+}
+
+TEST_F(TwoRegions, AFreeOnTopOfAHiddenFrontShowsItAgain) {
+    uintptr_t const second = slabs_.take_slot(2, 1);
+    free(2, second);
+    free(2, small_[0]);
+    EXPECT_EQ(small_[0], slabs_.front(2).other);
+    EXPECT_EQ(0u, slabs_.front(2).depth);
+    free(2, small_[1]);  // the one before goes to its pool
+    free(2, large_);     // and so does this one
+    EXPECT_EQ(0u, slabs_.front(2).other);
+    EXPECT_EQ(large_, slabs_.take_slot(2, 1));
+    EXPECT_EQ(second, slabs_.take_slot(2, 1));
+    for (uintptr_t slot : {small_[0], small_[1]}) {
+        Word const pool = slabs_.region_of(slot)->slots(slot >> page_shift)[0];
+        EXPECT_NE(0u, pool & bit_of(slot_at(2, slot % page_size)));
+    }
+}
+
+TEST_F(TwoRegions, CollectingFindsTheBlockOfAHiddenFront) {
+    for (uintptr_t slot : small_) free(2, slot);
+    free(2, large_);
+    free(2, slabs_.take_slot(2, 1));
+    Word const free_pages = slabs_.region(0).free_pages() + slabs_.region(1).free_pages();
+    slabs_.collect();
+    EXPECT_LT(free_pages, slabs_.region(0).free_pages() + slabs_.region(1).free_pages());
+    EXPECT_EQ(0u, slabs_.slabs(2));
+}
+
+TEST(SlabsOfManyPages, KeepMoreSpares) {
     TestMemory memory(test::pages(2100));
     Slabs slabs{};
     slabs.set_up();
     ASSERT_EQ(SLAB_OK, slabs.add_region(address_of(memory.start()), memory.size()));
     unsigned const c = class_count - 2;
     std::vector<uintptr_t> slots;
-    for (unsigned i = 0; i < 2 * 512; ++i) slots.push_back(slabs.take_slot(c));
-    for (size_t i = 0; i < slots.size() / 2; ++i) {
-        slabs.put_slot(c, slots[i], slabs.view_of(slots[i])->live(slots[i]));
-    }
-    EXPECT_GE(slabs.front(c).spares, 4u);
-    EXPECT_LE(slabs.front(c).spares, 16u);
+    for (unsigned i = 0; i < 2 * 512; ++i) slots.push_back(slabs.take_slot(c, 1));
+    for (size_t i = 0; i < slots.size() / 2; ++i) slabs.put_slot(c, slots[i]);
+    EXPECT_EQ(33u, slabs.spare_limit());
+    EXPECT_EQ(33u, slabs.spares(c));
 }
 
 }  // namespace
