@@ -86,6 +86,21 @@ struct caller {
 };
 size_t machine_backtrace(struct caller *callers, size_t room);
 
+/*
+ * Calls a function whose arguments and result are words, and counts its instructions, from the first to the
+ * return. Where the machine does not count instructions, the number is some other.
+ */
+struct counted_call {
+    uintptr_t function;
+    uintptr_t arguments[4]; /* those that the function does not have do not matter */
+    uintptr_t result;
+    uintptr_t instructions;
+};
+void machine_count(struct counted_call *call);
+
+/* Takes 2 * loops + 2 instructions, to find out whether they are counted; loops > 0. */
+void machine_spin(size_t loops);
+
 /* Ends the boot: tells the emulator, if there is one, and halts. */
 void machine_exit(enum verdict verdict) __attribute__((noreturn));
 

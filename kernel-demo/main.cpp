@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
 // The kernel, as a table of contents. No static constructor has run, and none needs to.
+#include "bench.hpp"
 #include "boot_info.h"
+#include "command_line.hpp"
 #include "live.hpp"
 #include "machine.h"
 #include "misbehave.hpp"
@@ -52,9 +54,13 @@ void run(const boot_info& boot) {
     slab_heap_set_fault_handler(panic_on_misuse);
     show_memory_map(boot);
     show_figures(boot);
-    self_test();
-    misbehave_as_told(boot);
-    show_heap_at_work(boot);
+    if (told_to(boot, "bench")) {
+        run_bench();
+    } else {
+        self_test();
+        misbehave_as_told(boot);
+        show_heap_at_work(boot);
+    }
     audit(stats.used_bytes);
     machine_exit(conclude());
 }

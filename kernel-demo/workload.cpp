@@ -46,7 +46,7 @@ void Workload::run(size_t bytes) {
     if (percent >= high_mark) is_filling_ = false;
     if (percent <= low_mark) is_filling_ = true;
     for (moved_ = 0; moved_ < bytes;) {
-        bool wants_more = random(8) < (is_filling_ ? 6 : 2);
+        bool wants_more = random_.below(8) < (is_filling_ ? 6 : 2);
         if (wants_more && burst_ == 0) change_kind(stats.total_bytes);
         if (!(wants_more ? allocate() : free())) return;
     }
@@ -70,9 +70,9 @@ Workload::Sentence Workload::last_call() const {
 }
 
 void Workload::change_kind(size_t total_bytes) {
-    size_t draw = random(100);
+    size_t draw = random_.below(100);
     for (kind_ = kinds; draw >= kind_->weight; kind_++) draw -= kind_->weight;
-    burst_ = random(total_bytes / 200) + 1;
+    burst_ = random_.below(total_bytes / 200) + 1;
 }
 
 bool Workload::allocate() {
@@ -82,12 +82,12 @@ bool Workload::allocate() {
     was_allocation_ = true;
     last_object_ = object;
     if (object == nullptr) return false;
-    put(chains_[random(chains)], object, random(2) == 0);
+    put(chains_[random_.below(chains)], object, random_.below(2) == 0);
     return true;
 }
 
 bool Workload::free() {
-    size_t first = random(chains);
+    size_t first = random_.below(chains);
     for (size_t i = 0; i < chains; i++) {
         Chain& chain = chains_[(first + i) % chains];
         if (chain.first == nullptr) continue;
@@ -116,14 +116,6 @@ Workload::Object* Workload::take(Chain& chain) {
     Object* taken = chain.first;
     chain.first = taken->next;
     return taken;
-}
-
-// Marsaglia's xorshift: a number below limit.
-size_t Workload::random(size_t limit) {
-    random_ ^= random_ << 13;
-    random_ ^= random_ >> 17;
-    random_ ^= random_ << 5;
-    return random_ % limit;
 }
 
 }  // namespace demo

@@ -7,7 +7,8 @@
 #define KERNEL_DEMO_WORKLOAD_HPP
 
 #include <stddef.h>
-#include <stdint.h>
+
+#include "random.hpp"
 
 namespace demo {
 
@@ -44,12 +45,11 @@ private:
     bool free();
     static void put(Chain& chain, Object* object, bool in_front);
     static Object* take(Chain& chain);
-    size_t random(size_t limit);
 
     Chain chains_[chains];
     bool is_filling_ = true;
     size_t moved_ = 0;
-    uint32_t random_ = 2463534242u;
+    Random random_;
     const Kind* kind_ = nullptr;   // what is allocated for now,
     size_t burst_ = 0;             // so many bytes more
     bool was_allocation_ = false;  // the last call

@@ -11,7 +11,7 @@ import demo
 UNITS = {"bytes": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
 FIGURES = {"total": "total_bytes", "used": "used_bytes", "available": "available_bytes",
            "largest free block": "largest_free_bytes", "page maps, not in it": "metadata_bytes"}
-LEGENDS = ("  . free   # page map", "  l larger   a capital")
+LEGENDS = ("  . free   # page map", "  l larger   a capital", "  a pair is ", "  a call counts ")
 
 
 def number(text):
@@ -71,6 +71,14 @@ class Log:
         names = ("size", "live", "capacity", "pages")
         self.add("classes", heap={"classes": [dict(zip(names, map(int, row))) for row in rows]})
 
+    def bench(self, pairs):
+        self.lines.pop(0)  # what the columns are
+        rows = self.rows(r"  (W\w+) +\S.*? +[\d.]+ +[\d.]+ +\d+ +(\d+) +(\d+)")
+        for workload, *longest in rows:
+            for form, instructions in zip(("free", "free_sized"), longest):
+                self.add("bench", workload=workload, form=form, pairs=int(pairs),
+                         frees={"longest": int(instructions)})
+
     def passed(self, name, detail):
         self.add("check", name=name, passed=True, detail=detail)
 
@@ -118,6 +126,7 @@ class Log:
         (r" +([0-9a-f]+) - +([0-9a-f]+) +[\d.]+ \w+  (.*)", range),
         (r"heap, (\d+) regions", figures),
         (r"size classes +live .*", classes),
+        (r"instructions, over (\d+) pairs .*", bench),
         (r"  \[ok\]   (.*?) \.+ (.*)", passed),
         (r"  \[FAIL\] (.*?) \.+ broken: (.*?)(?: \((0x[0-9a-f]+)\))?", failed),
         (r" {9}(slab_\w+: .*)", sentence),

@@ -71,7 +71,7 @@ names_options() {
 test_usage() {
     run --help
     result 'help names every option' \
-        names_options --arch --compiler --check --json --window --screenshot '--gdb[[]=PORT[]]' --memory \
+        names_options --arch --compiler --check --json --bench --window --screenshot '--gdb[[]=PORT[]]' --memory \
         --append --timeout --help
     run --fast
     result 'an unknown option is refused' ended_with 2 "unknown option '--fast'"
@@ -83,6 +83,8 @@ test_usage() {
     result 'an option without its value is refused' ended_with 2 '--append needs a value'
     run --check --json
     result '--check and --json are refused together' ended_with 2 '--check shows one line'
+    run --bench --check
+    result '--bench and --check are refused together' ended_with 2 '--bench shows a table'
     run --window --screenshot "$work/picture.png"
     result '--window and --screenshot are refused together' ended_with 2 '--screenshot needs no --window'
     output=$(env -u DISPLAY -u WAYLAND_DISPLAY ./kernel-demo/run --window 2>&1) || status=$?
