@@ -85,7 +85,10 @@ bool Auditor::geometry_is_sound(Entry const& entry) {
         region.map_pages != Region::map_pages_needed(entry.first, entry.end)) {
         return broken("a region's header describes the region", start);
     }
-    if (&region != heap_.primary_region_ || heap_.primary_ == region.view()) return true;
+    if (&region != heap_.primary_region_ ||
+        (heap_.primary_ == region.view() && &entry == &heap_.regions_[heap_.primary_index_])) {
+        return true;
+    }
     return broken("the primary view is its region's", start);
 }
 

@@ -4,21 +4,28 @@
 namespace slabheap {
 
 void BitTree::set(Word number) const {
-    for (unsigned level = leaf_;; ++level) {
-        Word& w = word(level, number);
-        Word const before = w;
-        w = before | bit_of(number);
-        if (before != 0 || level == nodes_.root) return;
+    unsigned level = leaf_;
+    for (;;) {
+        Word const number_bit = bit_of(number);
         number >>= word_shift;
+        Word& w = nodes_.word(level, number, column_);
+        Word const before = w;
+        w = before | number_bit;
+        if (before != 0 || level == nodes_.root) return;
+        ++level;
     }
 }
 
-void BitTree::clear(Word number) const {
-    for (unsigned level = leaf_;; ++level) {
-        Word& w = word(level, number);
-        w &= ~bit_of(number);
-        if (w != 0 || level == nodes_.root) return;
+bool BitTree::clear(Word number) const {
+    unsigned level = leaf_;
+    for (;;) {
+        Word const number_bit = bit_of(number);
         number >>= word_shift;
+        Word& w = nodes_.word(level, number, column_);
+        w &= ~number_bit;
+        if (w != 0) return false;
+        if (level == nodes_.root) return true;
+        ++level;
     }
 }
 

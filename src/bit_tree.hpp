@@ -30,12 +30,12 @@ public:
     // Adds a number; its leaf must be open.
     void set(Word number) const;
 
-    // Removes a number, if it is there.
-    void clear(Word number) const;
+    // Removes a number, if it is there. Returns true when that left its root node empty.
+    bool clear(Word number) const;
 
     bool empty() const {
-        return word(nodes_.root, nodes_.first_node(nodes_.root) << word_shift) == 0 &&
-               word(nodes_.root, nodes_.last_node(nodes_.root) << word_shift) == 0;
+        return nodes_.word(nodes_.root, nodes_.first_node(nodes_.root), column_) == 0 &&
+               nodes_.word(nodes_.root, nodes_.last_node(nodes_.root), column_) == 0;
     }
 
     // The smallest member that is at least `number`, or none.

@@ -18,11 +18,19 @@ void Buddy::set_up(Word first, Word end, size_t header_bytes) {
     free_pages_ = 0;
 }
 
-// Does a node's largest block have this order?
-bool Buddy::has_block_of(unsigned order) const {
-    if (order < shift_of(root)) return !order_tree(order).empty();
-    return word(root, first_node(root), column::entered) == order + 1 ||
-           word(root, last_node(root), column::entered) == order + 1;
+void Buddy::enter(unsigned order, Word node) {
+    orders_ |= bit(order);
+    if (order < shift_of(root)) order_tree(order).set(node);
+}
+
+void Buddy::leave(unsigned order, Word node) {
+    if (order < shift_of(root)) {
+        BitTree const tree = order_tree(order);
+        if (tree.clear(node) && tree.empty()) orders_ &= ~bit(order);
+    } else if (word(root, first_node(root), column::entered) != order + 1 &&
+               word(root, last_node(root), column::entered) != order + 1) {
+        orders_ &= ~bit(order);
+    }
 }
 
 void Buddy::store(unsigned level, Word node, Word units) {
@@ -32,37 +40,27 @@ void Buddy::store(unsigned level, Word node, Word units) {
     columns[column::free_units] = units;
     if (before == now) return;
     columns[column::entered] = now;
-    reenter(level, node, before, now);
+    if (before != 0) leave(static_cast<unsigned>(before) - 1, node);
+    if (now != 0) enter(static_cast<unsigned>(now) - 1, node);
 }
 
-// Moves a node from the tree of one order to that of another. Their columns lie in the same nodes, so one
-// climb changes both.
-void Buddy::reenter(unsigned level, Word node, Word before, Word now) {
-    bool leaving = before != 0, entering = now != 0;
-    while (level != root && (leaving || entering)) {
-        Word const node_bit = bit_of(node);
-        node >>= word_shift;
-        Word* const orders = words(++level, node) + column::orders - 1;
-        if (leaving) leaving = (orders[before] &= ~node_bit) == 0;
-        if (entering) {
-            entering = orders[now] == 0;
-            orders[now] |= node_bit;
-        }
-    }
-    if (leaving && !has_block_of(static_cast<unsigned>(before - 1))) orders_ &= ~(Word{1} << (before - 1));
-    if (now != 0) orders_ |= Word{1} << (now - 1);
-}
-
-bool Buddy::fill(unsigned level, Word node, Word units) {
+inline bool Buddy::fill(unsigned level, Word node, Word units) {
     Word const now = word(level, node, column::free_units) | units;
     bool const full = now == all_ones && level != root;
     store(level, node, full ? 0 : now);
     return full;
 }
 
+void Buddy::merge(unsigned level, Word unit) {
+    while (fill(level, unit >> word_shift, bit_of(unit))) {
+        unit >>= word_shift;
+        ++level;
+    }
+}
+
 void Buddy::give_page(Word page) {
     ++free_pages_;
-    for (unsigned level = 0; fill(level, page >> word_shift, bit_of(page)); ++level) page >>= word_shift;
+    merge(0, page);
 }
 
 void Buddy::open_edges(PageRange pages) {
@@ -72,27 +70,28 @@ void Buddy::open_edges(PageRange pages) {
 
 void Buddy::give(PageRange pages) {
     free_pages_ += pages.count();
-    // The units of the level that are to be given: first ... end - 1. Words that they cover wholly need no
+    // The units of the level that are to be given: first ... last. Words that they cover wholly need no
     // visit: they are units of the next level. A word at either edge is filled up, and is one when that makes
     // it full.
     Word first = pages.first;
-    Word end = pages.end;
-    for (unsigned level = 0; first < end; ++level) {
+    Word last = pages.end - 1;
+    for (unsigned level = 0;; ++level) {
         Word const left = first >> word_shift;
-        Word const right = (end - 1) >> word_shift;
-        bool const at_root = level == root;
-        bool const left_whole = digit(first) == 0 && !at_root;
-        bool const right_whole = digit(end) == 0 && !at_root;
-        Word next_first = left, next_end = right + 1;
-        if (left == right && !(left_whole && right_whole)) {
-            if (!fill(level, left, bits_between(digit(first), digit(end - 1)))) ++next_first;
-        } else {
-            if (!left_whole && !fill(level, left, ~bits_below(digit(first)))) ++next_first;
-            if (!right_whole && !fill(level, right, bits_below(digit(end - 1) + 1))) --next_end;
+        Word const right = last >> word_shift;
+        Word const from_first = ~bits_below(digit(first));
+        Word const to_last = all_ones >> (word_bits - 1 - digit(last));
+        if (left == right) {
+            Word const units = from_first & to_last;
+            bool const whole = units == all_ones && level != root;
+            if (whole || fill(level, left, units)) merge(level + 1, left);
+            return;
         }
-        if (at_root) return;
-        first = next_first;
-        end = next_end;
+        bool const at_root = level == root;
+        bool const left_full = (from_first == all_ones && !at_root) || fill(level, left, from_first);
+        bool const right_full = (to_last == all_ones && !at_root) || fill(level, right, to_last);
+        first = left + !left_full;
+        last = right - !right_full;
+        if (at_root || first > last) return;
     }
 }
 
@@ -138,47 +137,57 @@ Word Buddy::allocate(Word count, unsigned order) {
     Word const orders = order < max_orders ? orders_ >> order : 0;
     if (orders == 0) return none;
     unsigned const found = order + lowest_bit(orders);
-    unsigned level = found / word_shift < root ? found / word_shift : root;
+    unsigned const level = found / word_shift < root ? found / word_shift : root;
     Word const node = node_with(found, level);
-    Word units = word(level, node, column::free_units);
-    unsigned const run_order = order > shift_of(level) ? order - shift_of(level) : 0;
-    unsigned const first = best_run(units, run_order);
+    Word const units = word(level, node, column::free_units);
+    unsigned const first = best_run(units, order > shift_of(level) ? order - shift_of(level) : 0);
     Word const page = ((node << word_shift) | first) << shift_of(level);
     Word const last = page + count - 1;
     free_pages_ -= count;
-    // At the level of the block, cut the units that the pages reach into. The last of them may be cut on
-    // below.
-    for (Word cut = bits_between(first, digit(last >> shift_of(level)));;) {
-        store(level, last >> shift_of(level + 1), units & ~cut);
-        if (((last + 1) & bits_below(shift_of(level))) == 0) return page;
-        --level;
-        open_below(level, last >> shift_of(level + 1));
-        units = all_ones;
-        cut = bits_below(digit(last >> shift_of(level)) + 1);
-    }
+    // Cut the units that the pages reach into out of the word; what they leave of the last one is free again.
+    store(level, node, units & ~bits_between(first, digit(last >> shift_of(level))));
+    split(level, last + 1);
+    return page;
 }
 
 Word Buddy::allocate_page() {
     if (orders_ == 0) return none;
-    unsigned const order = lowest_bit(orders_);
-    unsigned const level = order / word_shift < root ? order / word_shift : root;
-    Word const node = node_with(order, level);
+    unsigned const found = lowest_bit(orders_);
+    unsigned const level = found / word_shift < root ? found / word_shift : root;
+    Word const node = node_with(found, level);
     Word const units = word(level, node, column::free_units);
     unsigned const first = best_run(units, 0);
-    Word const unit = (node << word_shift) | first;
-    store(level, node, units & ~bit(first));
+    Word const page = ((node << word_shift) | first) << shift_of(level);
     --free_pages_;
-    return level == 0 ? unit : split_to_page(level, unit);
+    store(level, node, units & ~bit(first));
+    split(level, page + 1);
+    return page;
 }
 
-// Takes the first page of a unit; what is left at each level below is a word of ones without the lowest.
-Word Buddy::split_to_page(unsigned level, Word unit) {
-    do {
-        open_below(--level, unit);
-        store(level, unit, all_ones - 1);
-        unit <<= word_shift;
-    } while (level != 0);
-    return unit;
+// Frees the pages from `end` to the end of the unit of the level that it lies in: at each level below, the
+// upper part of a word that counted as all ones. Its largest block is the largest that fits between there and
+// the end, because that is aligned.
+void Buddy::split(unsigned level, Word end) {
+    for (unsigned shift = shift_of(level); (end & (bit(shift) - 1)) != 0; --level) {
+        Word const unit = end >> shift;
+        Word* const above = words(level, unit >> word_shift);
+        if ((above[column::known] & bit_of(unit)) == 0) open_below(level - 1, unit);
+        shift -= word_shift;
+        unsigned const used = digit((end - 1) >> shift) + 1;
+        Word* const columns = words(level - 1, unit);
+        columns[column::free_units] = columns[column::entered] = 0;
+        if (used == word_bits) continue;
+        unsigned const order = shift + highest_bit(word_bits - used);
+        columns[column::free_units] = all_ones << used;
+        columns[column::entered] = order + 1;
+        orders_ |= bit(order);
+        Word& nodes = above[column::orders + order];
+        Word const before = nodes;
+        nodes = before | bit_of(unit);
+        if (before == 0 && level != root) {
+            BitTree(*this, column::orders + order, level + 1).set(unit >> word_shift);
+        }
+    }
 }
 
 Buddy::Extent Buddy::extent(Word page) const {

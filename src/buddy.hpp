@@ -80,15 +80,17 @@ private:
     };
     Place unit_of(Word page) const;
     Word node_with(unsigned order, unsigned level) const;
-    bool has_block_of(unsigned order) const;
-    Word split_to_page(unsigned level, Word unit);
+    void split(unsigned level, Word end);
 
     // Stores a word of free units, and enters its node under the order of the word's largest block.
     void store(unsigned level, Word node, Word units);
-    void reenter(unsigned level, Word node, Word before, Word now);
+    void enter(unsigned order, Word node);
+    void leave(unsigned order, Word node);
 
     // Adds units; returns true when that fills the word, which then counts one level up.
     bool fill(unsigned level, Word node, Word units);
+    // Adds a unit, and merges it with its buddies as far as they are free.
+    void merge(unsigned level, Word unit);
 
     Word orders_;  // bit k: there is a node entered under order k
     Word free_pages_;

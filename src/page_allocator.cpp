@@ -36,9 +36,12 @@ int PageAllocator::add_region(uintptr_t start, size_t size) {
     total_pages_ += pages.count() - map_pages;
     map_pages_ += map_pages;
 
-    bool const larger =
-        primary_region_ == nullptr || pages.count() > primary_region_->end_page - primary_region_->first_page;
-    if (larger) primary_region_ = added;
+    if (primary_region_ == nullptr || pages.count() > primary_region_->end_page - primary_region_->first_page) {
+        primary_region_ = added;
+        primary_index_ = place;
+    } else if (place <= primary_index_) {
+        ++primary_index_;
+    }
     primary_ = primary_region_->view();
     return SLAB_OK;
 }
@@ -93,19 +96,21 @@ void PageAllocator::give_part(Region& region, PageRange pages) {
 uintptr_t PageAllocator::allocate_run(Word count, Word align) {
     unsigned const order = order_of(count > align ? count : align);
     for (unsigned i = 0; i < region_count_; ++i) {
-        Word const page = region(i).allocate(count, order);
-        if (page != Region::none) return start_block(region(i), page, count);
+        Region& region = preferred(i);
+        Word const page = region.allocate(count, order);
+        if (page != Region::none) return start_block(region, page, count);
     }
     return 0;
 }
 
 uintptr_t PageAllocator::search_run(Word count, Word align) {
     for (unsigned i = 0; i < region_count_; ++i) {
-        if (region(i).free_pages() < count) continue;
-        Word const page = region(i).search(count, align);
+        Region& region = preferred(i);
+        if (region.free_pages() < count) continue;
+        Word const page = region.search(count, align);
         if (page == Region::none) continue;
-        region(i).take({page, page + count});
-        return start_block(region(i), page, count);
+        region.take({page, page + count});
+        return start_block(region, page, count);
     }
     return 0;
 }

@@ -48,6 +48,11 @@ public:
 
     unsigned region_count() const { return region_count_; }
     Region& region(unsigned index) const { return *regions_[index].region; }
+    // The same in the order in which they serve requests: the primary one first, because its blocks go the
+    // short way, then the others by address.
+    Region& preferred(unsigned index) const {
+        return index == 0 ? *primary_region_ : region(index <= primary_index_ ? index - 1 : index);
+    }
     bool initialised() const { return region_count_ != 0; }
 
     // The view that describes the address, or null: not in a region, or in a part of the map that was never
@@ -106,6 +111,7 @@ protected:
 
     PageView primary_;
     Region* primary_region_;
+    unsigned primary_index_;
     unsigned region_count_;
     Entry regions_[SLAB_MAX_REGIONS];
     Word total_pages_;  // without maps and reserved pages

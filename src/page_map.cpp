@@ -112,14 +112,6 @@ bool PageMap::is_open(unsigned level, Word node) const {
     return true;
 }
 
-void PageMap::open_below(unsigned level, Word node) {
-    Word& known = word(level + 1, node >> word_shift, column::known);
-    Word const node_bit = bit_of(node);
-    if ((known & node_bit) != 0) return;
-    known |= node_bit;
-    clear_node(level, node);
-}
-
 void PageMap::open(unsigned level, Word node) {
     for (unsigned below = root; below-- > level;) open_below(below, node >> (word_shift * (below - level)));
 }

@@ -126,7 +126,12 @@ public:
     // Opens the node, and those above it.
     void open(unsigned level, Word node);
     // Opens the node; the one above it is open.
-    void open_below(unsigned level, Word node);
+    void open_below(unsigned level, Word node) {
+        Word& known = word(level + 1, node >> word_shift, column::known);
+        if ((known & bit_of(node)) != 0) return;
+        known |= bit_of(node);
+        clear_node(level, node);
+    }
     // Moves known_end a section on.
     void open_next();
 

@@ -4,7 +4,9 @@
 //
 //   seed   64, 128, ... 4096: powers of two, so the class of a request is the logarithm of the larger of size
 //          and alignment
-//   fine   16, 32, 48, ... 4096: also below 64 and between the powers of two, so the class is looked up
+//   fine   16, 32, 64, 96, ... 4096: also below 64 and between the powers of two, so the class is looked up.
+//          Chosen by measurement: with more classes a heap of objects of all sizes is fuller, but one whose
+//          objects were freed at random takes fewer new ones, because each class has half-empty pages
 //
 // A slot is aligned to the largest power of two that divides its size. An offset into a page is divided by a
 // size by a multiplication. Everything here is arithmetic, proved for every size at compile time.
@@ -26,8 +28,7 @@ constexpr unsigned granule_shift = 4;
 constexpr size_t granule = size_t{1} << granule_shift;
 
 #ifdef SLABHEAP_FINE_SIZE_CLASSES
-inline constexpr uint16_t class_sizes[] = {16,  32,  48,  64,  96,   128,  192, 256,
-                                           384, 512, 768, 1024, 1360, 2048, 4096};
+inline constexpr uint16_t class_sizes[] = {16, 32, 64, 96, 128, 192, 256, 384, 512, 1024, 1360, 2048, 4096};
 #else
 inline constexpr uint16_t class_sizes[] = {64, 128, 256, 512, 1024, 2048, 4096};
 #endif

@@ -32,13 +32,15 @@ void Slabs::set_up() {
 uintptr_t Slabs::take_slot(unsigned size_class, size_t size) {
     Front& front = fronts_[size_class];
     uintptr_t address;
+    if (take_front_slot(size_class, size, address)) return address;
     if (front.other != 0) {
         address = show(front);
         hand_out(front, view_to_use(address)->live_bias, address, size);
         return address;
     }
-    if (front.depth == 0 && front.word == 0 && !refill(size_class)) return 0;
-    take_front_slot(size_class, size, address);
+    if (!refill(size_class)) return 0;
+    address = take_from_word(front);
+    hand_out(front, front.word_live_bias, address, size);
     return address;
 }
 
@@ -136,8 +138,8 @@ bool Slabs::return_a_spare() {
 
 bool Slabs::refill_from_room(unsigned size_class) {
     unsigned i = 0;
-    while (region(i).room(size_class).empty()) ++i;
-    Region& region = this->region(i);
+    while (preferred(i).room(size_class).empty()) ++i;
+    Region& region = preferred(i);
     Word const page = region.room(size_class).first();
     Front& front = fronts_[size_class];
     Word* const slots = region.slots(page);
@@ -155,12 +157,12 @@ bool Slabs::refill_from_room(unsigned size_class) {
 bool Slabs::refill_from_page(unsigned size_class) {
     unsigned i = 0;
     Word page;
-    while ((page = region(i).allocate_page()) == Region::none) {
+    while ((page = preferred(i).allocate_page()) == Region::none) {
         if (++i < region_count_) continue;
         if (!return_a_spare()) return false;
         i = 0;
     }
-    Region& region = this->region(i);
+    Region& region = preferred(i);
     taken(region, page);
     region.tag(page) = static_cast<uint8_t>(size_class);
     Front& front = fronts_[size_class];
