@@ -3,76 +3,79 @@
 
 namespace slabheap {
 
-void BitTree::set(Word number) const {
-    unsigned level = leaf_;
+// log2 of the numbers that a unit of the level stands for.
+static unsigned shift_between(unsigned leaf, unsigned level) { return word_shift * (level - leaf); }
+
+void BitTree::set(const Nodes& nodes, unsigned column, unsigned leaf, Word number) {
+    unsigned level = leaf;
     for (;;) {
         Word const number_bit = bit_of(number);
         number >>= word_shift;
-        Word& w = nodes_.word(level, number, column_);
+        Word& w = nodes.word(level, number, column);
         Word const before = w;
         w = before | number_bit;
-        if (before != 0 || level == nodes_.root) return;
+        if (before != 0 || level == nodes.root) return;
         ++level;
     }
 }
 
-bool BitTree::clear(Word number) const {
-    unsigned level = leaf_;
+bool BitTree::clear(const Nodes& nodes, unsigned column, unsigned leaf, Word number) {
+    unsigned level = leaf;
     for (;;) {
         Word const number_bit = bit_of(number);
         number >>= word_shift;
-        Word& w = nodes_.word(level, number, column_);
+        Word& w = nodes.word(level, number, column);
         w &= ~number_bit;
         if (w != 0) return false;
-        if (level == nodes_.root) return true;
+        if (level == nodes.root) return true;
         ++level;
     }
 }
 
-Word BitTree::first() const {
-    Word node = nodes_.first_node(nodes_.root);
-    if (nodes_.word(nodes_.root, node, column_) == 0) node = nodes_.last_node(nodes_.root);
-    for (unsigned level = nodes_.root;; --level) {
-        node = (node << word_shift) | lowest_bit(nodes_.word(level, node, column_));
-        if (level == leaf_) return node;
+Word BitTree::first(const Nodes& nodes, unsigned column, unsigned leaf) {
+    Word node = nodes.first_node(nodes.root);
+    if (nodes.word(nodes.root, node, column) == 0) node = nodes.last_node(nodes.root);
+    for (unsigned level = nodes.root;; --level) {
+        node = (node << word_shift) | lowest_bit(nodes.word(level, node, column));
+        if (level == leaf) return node;
     }
 }
 
-Word BitTree::next(Word number) const {
-    unsigned level = nodes_.root;
-    if (number >> shift_to(level) >> word_shift > nodes_.last_node(level)) return none;
+Word BitTree::next(const Nodes& nodes, unsigned column, unsigned leaf, Word number) {
+    unsigned level = nodes.root;
+    if (number >> shift_between(leaf, level) >> word_shift > nodes.last_node(level)) return none;
     for (;;) {
-        Word const unit = number >> shift_to(level);
-        Word const candidates = word(level, unit) & ~bits_below(digit(unit));
+        Word const unit = number >> shift_between(leaf, level);
+        Word const candidates = nodes.word(level, unit >> word_shift, column) & ~bits_below(digit(unit));
         if (candidates == 0) {
             // Nothing more below this node: go on behind it, from the root, since only what a set bit leads
             // to is open.
-            if (unit >> word_shift >= nodes_.last_node(level)) return none;
-            number = ((unit >> word_shift) + 1) << (shift_to(level) + word_shift);
-            level = nodes_.root;
+            if (unit >> word_shift >= nodes.last_node(level)) return none;
+            number = ((unit >> word_shift) + 1) << (shift_between(leaf, level) + word_shift);
+            level = nodes.root;
             continue;
         }
         Word const found = (unit & ~Word{word_bits - 1}) | lowest_bit(candidates);
-        if (found != unit) number = found << shift_to(level);
-        if (level == leaf_) return found;
+        if (found != unit) number = found << shift_between(leaf, level);
+        if (level == leaf) return found;
         --level;
     }
 }
 
-Word BitTree::previous(Word number) const {
-    unsigned level = nodes_.root;
+Word BitTree::previous(const Nodes& nodes, unsigned column, unsigned leaf, Word number) {
+    unsigned level = nodes.root;
     for (;;) {
-        Word const unit = number >> shift_to(level);
-        Word const candidates = word(level, unit) & bits_below(digit(unit) + 1);
+        Word const unit = number >> shift_between(leaf, level);
+        Word const candidates = nodes.word(level, unit >> word_shift, column) & bits_below(digit(unit) + 1);
         if (candidates == 0) {
-            if (unit >> word_shift <= nodes_.first_node(level)) return none;
-            number = ((unit >> word_shift) << (shift_to(level) + word_shift)) - 1;
-            level = nodes_.root;
+            if (unit >> word_shift <= nodes.first_node(level)) return none;
+            number = ((unit >> word_shift) << (shift_between(leaf, level) + word_shift)) - 1;
+            level = nodes.root;
             continue;
         }
         Word const found = (unit & ~Word{word_bits - 1}) | highest_bit(candidates);
-        if (found != unit) number = ((found + 1) << shift_to(level)) - 1;
-        if (level == leaf_) return found;
+        if (found != unit) number = ((found + 1) << shift_between(leaf, level)) - 1;
+        if (level == leaf) return found;
         --level;
     }
 }

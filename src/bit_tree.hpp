@@ -28,10 +28,10 @@ public:
     bool test(Word number) const { return (word(leaf_, number) & bit_of(number)) != 0; }
 
     // Adds a number; its leaf must be open.
-    void set(Word number) const;
+    void set(Word number) const { set(nodes_, column_, leaf_, number); }
 
     // Removes a number, if it is there. Returns true when that left its root node empty.
-    bool clear(Word number) const;
+    bool clear(Word number) const { return clear(nodes_, column_, leaf_, number); }
 
     bool empty() const {
         return nodes_.word(nodes_.root, nodes_.first_node(nodes_.root), column_) == 0 &&
@@ -39,16 +39,22 @@ public:
     }
 
     // The smallest member that is at least `number`, or none.
-    Word next(Word number) const;
+    Word next(Word number) const { return next(nodes_, column_, leaf_, number); }
 
     // The largest member that is at most `number`, which the region has, or none.
-    Word previous(Word number) const;
+    Word previous(Word number) const { return previous(nodes_, column_, leaf_, number); }
 
     // The smallest member; the set must not be empty.
-    Word first() const;
+    Word first() const { return first(nodes_, column_, leaf_); }
 
 private:
-    unsigned shift_to(unsigned level) const { return word_shift * (level - leaf_); }
+    // What runs takes the tree apart, so that a tree is never more than three registers.
+    static void set(const Nodes& nodes, unsigned column, unsigned leaf, Word number);
+    static bool clear(const Nodes& nodes, unsigned column, unsigned leaf, Word number);
+    static Word first(const Nodes& nodes, unsigned column, unsigned leaf);
+    [[gnu::cold]] static Word next(const Nodes& nodes, unsigned column, unsigned leaf, Word number);
+    [[gnu::cold]] static Word previous(const Nodes& nodes, unsigned column, unsigned leaf, Word number);
+
     Word& word(unsigned level, Word unit) const { return nodes_.word(level, unit >> word_shift, column_); }
 
     const Nodes& nodes_;

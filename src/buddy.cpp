@@ -44,7 +44,7 @@ void Buddy::store(unsigned level, Word node, Word units) {
     if (now != 0) enter(static_cast<unsigned>(now) - 1, node);
 }
 
-inline bool Buddy::fill(unsigned level, Word node, Word units) {
+bool Buddy::fill(unsigned level, Word node, Word units) {
     Word const now = word(level, node, column::free_units) | units;
     bool const full = now == all_ones && level != root;
     store(level, node, full ? 0 : now);
@@ -147,20 +147,6 @@ Word Buddy::allocate(Word count, unsigned order) {
     // Cut the units that the pages reach into out of the word; what they leave of the last one is free again.
     store(level, node, units & ~bits_between(first, digit(last >> shift_of(level))));
     split(level, last + 1);
-    return page;
-}
-
-Word Buddy::allocate_page() {
-    if (orders_ == 0) return none;
-    unsigned const found = lowest_bit(orders_);
-    unsigned const level = found / word_shift < root ? found / word_shift : root;
-    Word const node = node_with(found, level);
-    Word const units = word(level, node, column::free_units);
-    unsigned const first = best_run(units, 0);
-    Word const page = ((node << word_shift) | first) << shift_of(level);
-    --free_pages_;
-    store(level, node, units & ~bit(first));
-    split(level, page + 1);
     return page;
 }
 

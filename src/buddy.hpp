@@ -38,34 +38,34 @@ public:
     static constexpr Word none = BitTree::none;
 
     // Starts with no page free.
-    void set_up(Word first, Word end, size_t header_bytes);
+    [[gnu::cold]] void set_up(Word first, Word end, size_t header_bytes);
 
     // Makes pages free of which none is. The sections of the first and of the last page must be open: they
     // are when the pages are given as they were taken; for any others call open_edges before.
     void give(PageRange pages);
     void give_page(Word page);
-    void open_edges(PageRange pages);
+    [[gnu::cold]] void open_edges(PageRange pages);
 
     // Takes `count` pages from the lower end of a free block of at least 2^order pages, which are no fewer;
     // returns the first, or none. The smallest order that has a block is used.
     Word allocate(Word count, unsigned order);
-    Word allocate_page();
+    Word allocate_page() { return allocate(1, 0); }
 
     // Takes pages of which all are free, wherever they lie.
-    void take(PageRange pages);
+    [[gnu::cold]] void take(PageRange pages);
 
     // First page of the lowest run of `count` free pages that starts at a multiple of `align`, wherever block
     // borders lie; or none. Cost: the number of free runs and of parts of the map in use.
-    Word search(Word count, Word align) const;
+    [[gnu::cold]] Word search(Word count, Word align) const;
 
     // The pages from `page` on that are alike, free or not, as far as one word tells: [page, end).
     struct Extent {
         Word end;
         bool free;
     };
-    Extent extent(Word page) const;
+    [[gnu::cold]] Extent extent(Word page) const;
 
-    bool is_free(PageRange pages) const;
+    [[gnu::cold]] bool is_free(PageRange pages) const;
 
     Word free_pages() const { return free_pages_; }
     // Pages in the largest free block.
@@ -78,7 +78,7 @@ private:
         unsigned level;
         Word unit;
     };
-    Place unit_of(Word page) const;
+    [[gnu::cold]] Place unit_of(Word page) const;
     Word node_with(unsigned order, unsigned level) const;
     void split(unsigned level, Word end);
 
@@ -88,9 +88,9 @@ private:
     void leave(unsigned order, Word node);
 
     // Adds units; returns true when that fills the word, which then counts one level up.
-    bool fill(unsigned level, Word node, Word units);
+    [[gnu::noinline]] bool fill(unsigned level, Word node, Word units);
     // Adds a unit, and merges it with its buddies as far as they are free.
-    void merge(unsigned level, Word unit);
+    [[gnu::noinline]] void merge(unsigned level, Word unit);
 
     Word orders_;  // bit k: there is a node entered under order k
     Word free_pages_;

@@ -35,8 +35,8 @@ struct Diagnosis {
 
 class HeapCore : public Slabs {
 public:
-    int init(uintptr_t start, size_t size);
-    int add_memory(uintptr_t start, size_t size);
+    [[gnu::cold]] int init(uintptr_t start, size_t size);
+    [[gnu::cold]] int add_memory(uintptr_t start, size_t size);
 
     // The usual path is inline, and leaves for anything rare by a tail call: it needs no stack frame.
     [[gnu::always_inline]] void* allocate(size_t size, size_t align) {
@@ -83,14 +83,14 @@ public:
     bool owns(const void* ptr) const { return live_block(reinterpret_cast<uintptr_t>(ptr)).size != 0; }
     static UsableSize usable_size(size_t size, size_t align);
 
-    int reserve(uintptr_t start, size_t size);
-    int release(uintptr_t start, size_t size);
+    [[gnu::cold]] int reserve(uintptr_t start, size_t size);
+    [[gnu::cold]] int release(uintptr_t start, size_t size);
 
     size_t total_bytes() const { return total_pages() << page_shift; }
     size_t used_bytes() const;
-    void stats(slab_stats& out) const;
-    void walk(slab_visitor visit, void* context);
-    int audit(slab_audit* out) const;
+    [[gnu::cold]] void stats(slab_stats& out) const;
+    [[gnu::cold]] void walk(slab_visitor visit, void* context);
+    [[gnu::cold]] int audit(slab_audit* out) const;
 
     slab_fault_handler set_fault_handler(slab_fault_handler handler);
     slab_oom_hook set_oom_hook(slab_oom_hook hook);
@@ -109,22 +109,22 @@ private:
 
     void* allocate_slow(size_t size, size_t align);
     static Word pages_of(size_t size, size_t align);
-    void* obtain(Word pages, size_t size, size_t align);
+    [[gnu::cold]] void* obtain(Word pages, size_t size, size_t align);
     uintptr_t find(Word pages, size_t size, size_t align);
-    bool asked_for_memory(size_t size, size_t align);
+    [[gnu::cold]] bool asked_for_memory(size_t size, size_t align);
     uintptr_t find_slot(size_t size, size_t align);
     uintptr_t find_pages(Word pages, size_t size, size_t align);
-    void* fail();
+    [[gnu::cold]] void* fail();
 
     void deallocate_block(uintptr_t address, Block block);
     bool resize_in_place(uintptr_t address, size_t size, size_t align);
     [[gnu::noinline]] void* move(uintptr_t address, size_t size, size_t align);
     void* move_to(uintptr_t to, uintptr_t address, size_t size);
 
-    Diagnosis diagnose(uintptr_t address) const;
+    [[gnu::cold]] Diagnosis diagnose(uintptr_t address) const;
     // Reports a broken contract: the address is no live block's start, or size and align do not fit the
     // block. The call that found it then returns without having changed anything. Returns null.
-    void* fault(CallSite site, uintptr_t address, size_t size, size_t align);
+    [[gnu::cold]] void* fault(CallSite site, uintptr_t address, size_t size, size_t align);
 
     slab_fault_handler fault_handler_;
     slab_oom_hook oom_hook_;

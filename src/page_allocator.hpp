@@ -23,8 +23,8 @@ struct Region : Buddy {
     Word map_pages;
 
     // Pages that the map of the pages first ... end - 1 takes at their start.
-    static Word map_pages_needed(Word first, Word end);
-    void set_up(PageRange pages, Word map_page_count);
+    [[gnu::cold]] static Word map_pages_needed(Word first, Word end);
+    [[gnu::cold]] void set_up(PageRange pages, Word map_page_count);
 
     Word first_usable() const { return first_page + map_pages; }
     bool is_usable(Word page) const { return page >= first_usable() && page < end_page; }
@@ -34,9 +34,9 @@ struct Region : Buddy {
     void end_run(Word page, uint8_t new_tag);
 
     // The head that the page belongs to, or none when the page is free.
-    Word head_of(Word page) const;
+    [[gnu::cold]] Word head_of(Word page) const;
     // The first head at or behind a page that is free or a head; or none.
-    Word next_head(Word page) const;
+    [[gnu::cold]] Word next_head(Word page) const;
     // Pages of the slab or run that starts at this head.
     Word run_pages(Word head) const { return tag::is_slab(tag(head)) ? 1 : slots(head)[0]; }
 };
@@ -44,7 +44,7 @@ struct Region : Buddy {
 class PageAllocator {
 public:
     // Adds the region of `size` bytes at `start`. Returns a slab_status.
-    int add_region(uintptr_t start, size_t size);
+    [[gnu::cold]] int add_region(uintptr_t start, size_t size);
 
     unsigned region_count() const { return region_count_; }
     Region& region(unsigned index) const { return *regions_[index].region; }
@@ -70,19 +70,19 @@ public:
     // Large blocks: the address of `count` pages aligned to `align` pages, or 0. The first looks for a buddy
     // block, the second for free pages side by side. Neither collects slabs; that is the heap's business.
     uintptr_t allocate_run(Word count, Word align);
-    uintptr_t search_run(Word count, Word align);
+    [[gnu::cold]] uintptr_t search_run(Word count, Word align);
     void free_run(Region& region, Word head);
     // Gives the tail back, or takes the pages behind if they are free; false: they are not.
     void shrink_run(Region& region, Word head, Word count);
-    bool grow_run(Region& region, Word head, Word count);
+    [[gnu::cold]] bool grow_run(Region& region, Word head, Word count);
 
     // Reserved ranges. Both return a slab_status.
-    int reserve(PageRange pages);
-    int release(PageRange pages);
+    [[gnu::cold]] int reserve(PageRange pages);
+    [[gnu::cold]] int release(PageRange pages);
 
     Word total_pages() const { return total_pages_; }
     Word map_pages() const { return map_pages_; }
-    Word largest_block() const;  // pages
+    [[gnu::cold]] Word largest_block() const;  // pages
 
     // Pages of live large blocks.
     Word large_pages() const { return large_pages_; }
@@ -96,17 +96,17 @@ protected:
         Region* region;
     };
 
-    const PageView* other_view_of(uintptr_t address) const;
-    const PageView* learn_view_of(uintptr_t address);
-    Entry const* entry_at(Word page) const;
+    [[gnu::cold]] const PageView* other_view_of(uintptr_t address) const;
+    [[gnu::cold]] const PageView* learn_view_of(uintptr_t address);
+    [[gnu::cold]] Entry const* entry_at(Word page) const;
     // What was taken is about to have a head, and the known part of the map grows with the heap's use.
     void taken(Region& region, Word head) {
         if (!region.knows_all()) [[unlikely]]
             learn(region, head);
     }
-    void learn(Region& region, Word head);
+    [[gnu::cold]] void learn(Region& region, Word head);
     void refresh_primary();
-    void give_part(Region& region, PageRange pages);  // pages that need not be what was taken at once
+    [[gnu::cold]] void give_part(Region& region, PageRange pages);  // pages that need not be what was taken at once
     uintptr_t start_block(Region& region, Word head, Word count);
 
     PageView primary_;

@@ -51,6 +51,7 @@ constexpr Word all_slots(unsigned size_class, unsigned slot_word) {
 }
 
 constexpr uint8_t slots_in_word(unsigned size_class, unsigned slot_word) {
+    if (slot_words == 1) return static_cast<uint8_t>(class_slots(size_class));
     return static_cast<uint8_t>(popcount(all_slots(size_class, slot_word)));
 }
 
@@ -89,15 +90,15 @@ struct PageView {
 class PageMap : public Nodes {
 public:
     // Bytes that the map of the pages first ... end - 1 takes, after a header of header_bytes.
-    static size_t bytes_needed(Word first, Word end, size_t header_bytes);
+    [[gnu::cold]] static size_t bytes_needed(Word first, Word end, size_t header_bytes);
 
     // Sets up the map of the pages first ... end - 1 in the memory behind this object's header. Constant
     // cost.
-    void set_up(Word first, Word end, size_t header_bytes);
+    [[gnu::cold]] void set_up(Word first, Word end, size_t header_bytes);
 
     // For the audit: is the header what set_up made of these pages, and are the sections below known_end
     // open?
-    bool has_geometry(Word first, Word end, size_t header_bytes) const;
+    [[gnu::cold]] bool has_geometry(Word first, Word end, size_t header_bytes) const;
 
     const PageView& view() const { return view_; }
 
@@ -118,13 +119,13 @@ public:
     }
 
     // Is the node open? Is the page's section?
-    bool is_open(unsigned level, Word node) const;
+    [[gnu::cold]] bool is_open(unsigned level, Word node) const;
     bool knows_page(Word page) const {
         return contains(page) && (page < known_end_ || is_open(0, page >> word_shift));
     }
 
     // Opens the node, and those above it.
-    void open(unsigned level, Word node);
+    [[gnu::cold]] void open(unsigned level, Word node);
     // Opens the node; the one above it is open.
     void open_below(unsigned level, Word node) {
         Word& known = word(level + 1, node >> word_shift, column::known);
@@ -133,7 +134,7 @@ public:
         clear_node(level, node);
     }
     // Moves known_end a section on.
-    void open_next();
+    [[gnu::cold]] void open_next();
 
 private:
     void clear_node(unsigned level, Word node);

@@ -36,9 +36,17 @@ constexpr unsigned class_count = sizeof class_sizes / sizeof class_sizes[0];
 static_assert(class_count <= SLAB_MAX_CLASSES && class_sizes[class_count - 1] == page_size);
 
 constexpr size_t class_size(unsigned size_class) { return class_sizes[size_class]; }
-constexpr unsigned class_slots(unsigned size_class) {
-    return static_cast<unsigned>(page_size / class_size(size_class));
-}
+
+// Slots of a page: a table, because a division would be needed.
+struct SlotCounts {
+    uint16_t of_class[class_count];
+    constexpr SlotCounts() : of_class{} {
+        for (unsigned c = 0; c < class_count; ++c)
+            of_class[c] = static_cast<uint16_t>(page_size / class_sizes[c]);
+    }
+};
+inline constexpr SlotCounts slot_counts;
+constexpr unsigned class_slots(unsigned size_class) { return slot_counts.of_class[size_class]; }
 constexpr unsigned max_slots = class_slots(0);
 
 // Does a slot serve this request, or does it take whole pages? align is a power of two.

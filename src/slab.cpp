@@ -32,15 +32,13 @@ void Slabs::set_up() {
 uintptr_t Slabs::take_slot(unsigned size_class, size_t size) {
     Front& front = fronts_[size_class];
     uintptr_t address;
-    if (take_front_slot(size_class, size, address)) return address;
     if (front.other != 0) {
         address = show(front);
         hand_out(front, view_to_use(address)->live_bias, address, size);
         return address;
     }
-    if (!refill(size_class)) return 0;
-    address = take_from_word(front);
-    hand_out(front, front.word_live_bias, address, size);
+    if (front.depth == 0 && front.word == 0 && !refill(size_class)) return 0;
+    take_front_slot(size_class, size, address);
     return address;
 }
 
@@ -54,11 +52,15 @@ void Slabs::put_slot(unsigned size_class, uintptr_t address) {
     Front& front = fronts_[size_class];
     PageView const& view = *view_to_use(address);
     view.live(address) ^= PageView::live_bit(address);
-    if (primary_.knows(address)) return push(size_class, address);
     ++front.frees;
+    if (primary_.knows(address)) return place_slowly(size_class, address);
     uintptr_t const before = front.other;
-    if (before != 0) pool_slot(*view_of(before), front, size_class, before);
+    if (before != 0) pool_other_slot(size_class, before);
     hide(front, address);
+}
+
+void Slabs::pool_other_slot(unsigned size_class, uintptr_t address) {
+    pool_slot(*view_of(address), fronts_[size_class], size_class, address);
 }
 
 void Slabs::hide(Front& front, uintptr_t other) {
@@ -82,10 +84,12 @@ uintptr_t Slabs::show(Front& front) {
 }
 
 void Slabs::place_on_hidden(Word size_class, uintptr_t address) {
-    Front& front = front_at(size_class);
-    uintptr_t const other = show(front);
-    pool_slot(*view_of(other), front, size_class, other);
-    place(front, size_class, address);
+    pool_other_slot(static_cast<unsigned>(size_class), show(front_at(size_class)));
+    place_slowly(size_class, address);
+}
+
+void Slabs::place_slowly(Word size_class, uintptr_t address) {
+    place(front_at(size_class), size_class, address);
 }
 
 void Slabs::slab_changed(Word size_class, uintptr_t address) {
@@ -121,25 +125,26 @@ void Slabs::return_slab(unsigned size_class, Region& region, Word page) {
     --counts_[size_class].slabs;
 }
 
-bool Slabs::return_a_spare() {
+Region* Slabs::region_with(unsigned column) const {
     for (unsigned i = 0; i < region_count_; ++i) {
-        Region& region = this->region(i);
-        BitTree const spares = region.spares();
-        if (spares.empty()) continue;
-        Word const page = spares.first();
-        unsigned const size_class = region.tag(page);
-        spares.clear(page);
-        --counts_[size_class].spares;
-        return_slab(size_class, region, page);
-        return true;
+        if (!BitTree(preferred(i), column, 0).empty()) return &preferred(i);
     }
-    return false;
+    return nullptr;
+}
+
+bool Slabs::return_a_spare() {
+    Region* const region = region_with(column::spares);
+    if (region == nullptr) return false;
+    Word const page = region->spares().first();
+    unsigned const size_class = region->tag(page);
+    region->spares().clear(page);
+    --counts_[size_class].spares;
+    return_slab(size_class, *region, page);
+    return true;
 }
 
 bool Slabs::refill_from_room(unsigned size_class) {
-    unsigned i = 0;
-    while (preferred(i).room(size_class).empty()) ++i;
-    Region& region = preferred(i);
+    Region& region = region_count_ == 1 ? *primary_region_ : *region_with(column::room + size_class);
     Word const page = region.room(size_class).first();
     Front& front = fronts_[size_class];
     Word* const slots = region.slots(page);
@@ -148,9 +153,11 @@ bool Slabs::refill_from_room(unsigned size_class) {
         region.spares().clear(page);
     }
     unsigned w = 0;
-    while (slots[w] == 0) ++w;
+    while (slot_words > 1 && slots[w] == 0) ++w;
     fetch_word(size_class, front, region, page, w);
-    if (!has_room(slots)) lose_room(size_class, region, page);
+    if (slot_words > 1 && has_room(slots)) return true;
+    --counts_[size_class].with_room;
+    region.room(size_class).clear(page);
     return true;
 }
 
@@ -184,7 +191,7 @@ inline void Slabs::fetch_word(unsigned size_class, Front& front, Region& region,
     front.word_base = (page << page_shift) + w * word_bits * front.slot_bytes;
     front.word_live_bias = region.view().live_bias;
     front.word_handed = handed;
-    handed = static_cast<uint8_t>(slot_words == 1 ? class_slots(size_class) : slots_in_word(size_class, w));
+    handed = slots_in_word(size_class, w);
     slots = 0;
 }
 

@@ -67,7 +67,7 @@ constexpr Word stack_limit(unsigned size_class) {
 class Slabs : public PageAllocator {
 public:
     // Makes the fronts ready; all else may be zero.
-    void set_up();
+    [[gnu::cold]] void set_up();
 
     // Takes a slot of the class and marks it live, if its front has one that needs no search for its region;
     // false if not. The usual case: short, and without a call.
@@ -112,19 +112,19 @@ public:
         pool_slot(primary_, front, size_class, leaving);
     }
     // Takes the slot of any live block.
-    void put_slot(unsigned size_class, uintptr_t address);
+    [[gnu::cold]] void put_slot(unsigned size_class, uintptr_t address);
 
     // Empties all fronts and gives every empty slab back to the pages. Cost: the fronts' blocks and the spares.
-    void collect();
+    [[gnu::cold]] void collect();
 
     // Empties the stacks, because the primary view changed.
-    void empty_stacks();
+    [[gnu::cold]] void empty_stacks();
 
     // Was this slot of a slab ever handed out since the slab was set up? For a page that is or was a slab.
-    bool was_handed_out(Region const& region, Word page, unsigned size_class, unsigned slot) const;
+    [[gnu::cold]] bool was_handed_out(Region const& region, Word page, unsigned size_class, unsigned slot) const;
 
     // Is the slot in the word of its class's front?
-    bool front_has(Word page, unsigned size_class, unsigned slot) const;
+    [[gnu::cold]] bool front_has(Word page, unsigned size_class, unsigned slot) const;
 
     Front const& front(unsigned size_class) const { return fronts_[size_class]; }
     size_t live(unsigned size_class) const {
@@ -174,9 +174,11 @@ protected:
         if (before == 0 || now == front.full[w]) [[unlikely]]
             slab_changed(size_class, address);
     }
-    void place_on_hidden(Word size_class, uintptr_t address);
-    static void hide(Front& front, uintptr_t other);
-    static uintptr_t show(Front& front);
+    [[gnu::cold]] void pool_other_slot(unsigned size_class, uintptr_t address);
+    [[gnu::cold]] void place_on_hidden(Word size_class, uintptr_t address);
+    [[gnu::cold]] void place_slowly(Word size_class, uintptr_t address);
+    [[gnu::cold]] static void hide(Front& front, uintptr_t other);
+    [[gnu::cold]] static uintptr_t show(Front& front);
 
     // A pool is no longer empty, or one of its words is full: the slab has room, becomes a spare, or goes back
     // to the pages.
@@ -193,11 +195,13 @@ protected:
     void gain_room(unsigned size_class, Region& region, Word page);
     void lose_room(unsigned size_class, Region& region, Word page);
 
-    bool return_a_spare();
+    // The first region in the order of preference whose tree of this column has members, or null.
+    [[gnu::cold]] Region* region_with(unsigned column) const;
+    [[gnu::cold]] bool return_a_spare();
     void return_slab(unsigned size_class, Region& region, Word page);
-    void empty_stack(unsigned size_class);
-    void empty_word(unsigned size_class);
-    void add_to_pool(unsigned size_class, uintptr_t address, unsigned slot_word, Word slots);
+    [[gnu::cold]] void empty_stack(unsigned size_class);
+    [[gnu::cold]] void empty_word(unsigned size_class);
+    [[gnu::cold]] void add_to_pool(unsigned size_class, uintptr_t address, unsigned slot_word, Word slots);
 
     struct Counts {
         Word slabs;

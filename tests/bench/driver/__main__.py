@@ -3,16 +3,17 @@
 
 import argparse
 import datetime
-import shlex
 import sys
 
 import build
 import callgrind
+import footprint
 import gate
 import heap_calls
+import readme
 import report
 import timing
-from workers import FORMS, PEERS, REFERENCE, WORKLOADS, MeasurementFailed, Workers
+from workers import FINE, FORMS, PEERS, REFERENCE, WORKLOADS, MeasurementFailed, Workers
 
 SECTIONS = {
     "time": "time of a pair of alloc and free, each peer in turn, round by round",
@@ -20,7 +21,11 @@ SECTIONS = {
     "worst": "the longest single call, in instructions (single-stepping)",
     "memory": "how much of a small region can be used before the first failure",
     "scale": "what init, alloc and free cost in heaps of 32 KiB to 64 GiB",
+    "footprint": "the code and the stack that a kernel needs (x86_64)",
 }
+
+
+README = build.ROOT / "README.md"
 
 
 def names(known):
@@ -49,8 +54,11 @@ def parse_options():
     parser.add_argument("--quick", action="store_true", help="fewer rounds, seeds and calls")
     parser.add_argument("--workload", type=names(WORKLOADS), default=WORKLOADS, metavar="W1,W2,...",
                         help=f"of {', '.join(WORKLOADS)}")
-    parser.add_argument("--peer", type=names(PEERS), default=PEERS, metavar="NAME,...",
-                        help=f"of {', '.join(PEERS)}; {REFERENCE}, the reference, is always there")
+    peers = [peer for peer in PEERS if peer != FINE]
+    parser.add_argument("--peer", type=names(peers), default=peers, metavar="NAME,...",
+                        help=f"of {', '.join(peers)}; {REFERENCE}, the reference, is always there")
+    parser.add_argument("--size-classes", choices=["seed", "fine"], default="seed",
+                        help=f"fine: beside the seven classes those of -Dsize_classes=fine, as peer {FINE}")
     parser.add_argument("--rounds", type=positive, help="rounds that are timed (default 31; with --quick 15)")
     parser.add_argument("--gate", action="store_true",
                         help="measure only what is deterministic, and compare it with limits.json")
@@ -58,21 +66,24 @@ def parse_options():
                         help="with --gate: write what was measured, and 5 %% more, into limits.json")
     parser.add_argument("--output", metavar="DIR",
                         help="where results.json, results.md and time.svg go (default: build-bench/results)")
+    parser.add_argument("--update-readme", action="store_true",
+                        help="then write what was measured into README.md, in place of all between its "
+                             "comments 'bench: begin' and 'bench: end'")
     options = parser.parse_args()
     if options.update_limits and not options.gate:
         parser.error("--update-limits needs --gate")
-    chosen = [name for name in SECTIONS if getattr(options, name)]
-    if options.gate and chosen:
-        parser.error(f"--gate does not go with --{chosen[0]}")
-    options.sections = chosen or list(SECTIONS)
-    options.peer = [peer for peer in PEERS if peer in options.peer or peer == REFERENCE]
+    if options.gate and not set(sys.argv[1:]) <= {"--gate", "--update-limits"}:
+        parser.error("--gate measures the same each time; it goes with --update-limits only")
+    options.sections = [name for name in SECTIONS if getattr(options, name)] or list(SECTIONS)
+    always = [REFERENCE] + ([FINE] if options.size_classes == "fine" else [])
+    options.peer = [peer for peer in PEERS if peer in options.peer or peer in always]
     options.rounds = options.rounds or (15 if options.quick else 31)
     return options
 
 
 def measure(options, workers):
     results = {
-        "command": "tests/bench/run " + shlex.join(sys.argv[1:]) if sys.argv[1:] else "tests/bench/run",
+        "command": report.command(sys.argv[1:]),
         "date": datetime.date.today().isoformat(),
         "processor": workers.processor(),
         "compiler": workers.compiler(),
@@ -80,6 +91,7 @@ def measure(options, workers):
         "workloads": options.workload,
     }
     peers = results["peers"]
+    results["versions"] = workers.versions(peers)
     if "time" in options.sections:
         results["time"] = {form: timing.measure(workers, options.workload, form, peers, options.rounds)
                            for form in FORMS}
@@ -92,18 +104,26 @@ def measure(options, workers):
     if "scale" in options.sections:
         results["scale"] = heap_calls.scale(workers, peers)
         results["crowd"] = heap_calls.crowd(workers, peers, options.quick)
+    if "footprint" in options.sections:
+        results["footprint"] = footprint.measure()
     return results
 
 
 def main():
     options = parse_options()
     try:
-        workers = Workers(build.build())
+        if options.update_readme:
+            readme.check_place(README)  # now, not after an hour
+        workers = Workers(build.build(fine=options.size_classes == "fine"))
         if options.gate:
             return gate.run(workers, options.update_limits)
-        results = measure(options, workers)
-        report.write(results, options.output or build.BUILD / "results")
+        results = report.write(measure(options, workers), options.output or build.BUILD / "results")
+        if options.update_readme:
+            readme.update(README, results)
         return 0
+    except readme.NoPlace as error:
+        print(f"tests/bench/run: {error}", file=sys.stderr)
+        return 2
     except build.NotBuilt as error:
         print(f"tests/bench/run: {error}", file=sys.stderr)
         return 3

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Installs what is missing and builds, in build-bench: the archive as users get it; the same, compiled to
-count basic blocks; and the workers, which link them."""
+"""Installs what is missing and builds, in build-bench: the archive as users get it; the same with the fine
+size classes, and compiled to count basic blocks; the workers, which link them; and a kernel's archive."""
 
 import os
 import pathlib
@@ -14,6 +14,15 @@ BUILD = ROOT / "build-bench"
 
 TOOLS = {"meson": "meson", "ninja": "ninja-build", "c++": "g++", "valgrind": "valgrind"}
 PEER_PACKAGES = ["libmimalloc-dev", "libjemalloc-dev", "libgoogle-perftools-dev"]
+
+# How each archive is set up, in a directory of its name.
+ARCHIVES = {
+    "library": [],
+    "fine": ["-Dsize_classes=fine"],
+    "counted": [],
+    "kernel": ["--cross-file", ROOT / "arch" / "x86_64" / "cross.ini"],
+}
+COUNT_BLOCKS = "-Dcpp_args=-fsanitize-coverage=trace-pc"
 
 
 class NotBuilt(Exception):
@@ -64,24 +73,38 @@ def quietly(*command):
         raise NotBuilt(f"'{' '.join(str(word) for word in command)}' failed")
 
 
-def build_archive(directory, arguments):
+def archive_path(name):
+    return BUILD / name / "libslabheap.a"
+
+
+def build_archive(name):
+    directory = BUILD / name
     if not (directory / "build.ninja").exists():
-        quietly("meson", "setup", directory, ROOT, "-Dtests=disabled")
+        quietly("meson", "setup", directory, ROOT, "-Dtests=disabled", *ARCHIVES[name])
         # Not at once: Meson tries whether a program links, which one that counts blocks does not by itself.
-        if arguments:
-            quietly("meson", "configure", directory, f"-Dcpp_args={arguments}")
+        if name == "counted":
+            quietly("meson", "configure", directory, COUNT_BLOCKS)
     quietly("ninja", "-C", directory, "libslabheap.a")
-    return directory / "libslabheap.a"
 
 
-def build():
-    """Returns the directory with the workers."""
+def build(fine=False):
+    """Returns the directory with the workers. fine: also of the archive with the fine size classes."""
     new_peers = install_missing()
-    archive = build_archive(BUILD / "library", "")
-    counted = build_archive(BUILD / "counted", "-fsanitize-coverage=trace-pc")
+    for name in ("library", "counted", *(["fine"] if fine else [])):
+        build_archive(name)
     workers = BUILD / "workers"
-    if new_peers or not (workers / "build.ninja").exists():
+    options = [f"-Darchive={archive_path('library')}", f"-Dcounted_archive={archive_path('counted')}",
+               f"-Dfine_archive={archive_path('fine')}"]
+    set_up_with = workers / "options"  # a directory set up otherwise, or by an older bench, is not used
+    if new_peers or not set_up_with.exists() or set_up_with.read_text() != "\n".join(options):
         shutil.rmtree(workers, ignore_errors=True)
-        quietly("meson", "setup", workers, BENCH, f"-Darchive={archive}", f"-Dcounted_archive={counted}")
-    quietly("ninja", "-C", workers)
+        quietly("meson", "setup", workers, BENCH, *options)
+        set_up_with.write_text("\n".join(options))
+    quietly("ninja", "-C", workers, "all", *(["bench-heap-fine"] if fine else []))
     return workers
+
+
+def build_kernel():
+    """Returns the directory of a kernel's archive."""
+    build_archive("kernel")
+    return BUILD / "kernel"

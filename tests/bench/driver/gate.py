@@ -7,6 +7,7 @@ import json
 import math
 
 import callgrind
+import footprint
 import heap_calls
 from build import BENCH
 from workers import GIB, KIB, MIB, WORKLOADS, bytes_text
@@ -30,7 +31,8 @@ def instructions(workers):
 
 
 def worst(workers, heap_bytes):
-    rows = heap_calls.worst_rows(PEER, "free", heap_calls.worst_of(workers, PEER, "free", heap_bytes, "gate"))
+    how = heap_calls.effort(heap_bytes, quick=True)
+    rows = heap_calls.worst_rows(PEER, "free", heap_calls.worst_of(workers, PEER, "free", heap_bytes, how))
     for (_, _, kind, call), row in sorted(heap_calls.longest(rows).items()):
         yield name("worst", kind, bytes_text(heap_bytes), call), row["instructions"]
 
@@ -49,6 +51,12 @@ def memory(workers):
             yield name(what, bytes_text(region)), round(shares[what], 3)
 
 
+def code_and_stack(_workers):
+    for calls, found in footprint.measure().items():
+        yield name("code", calls, "bytes"), found["image"]
+        yield name("stack", calls, "bytes"), found["stack"]
+
+
 def measure(workers):
     """What is to be at most, and at least, as its limit. None of it depends on what else runs: two run at a
     time."""
@@ -56,8 +64,8 @@ def measure(workers):
         def start(part, *arguments):
             return pool.submit(lambda: dict(part(workers, *arguments)))
 
-        most = [start(worst, heap_bytes) for heap_bytes in reversed(heap_calls.WORST_HEAPS[PEER])]
-        most += [start(instructions), start(scale)]
+        most = [start(worst, heap_bytes) for heap_bytes in reversed(heap_calls.CLOSE_HEAPS)]
+        most += [start(instructions), start(scale), start(code_and_stack)]
         least = start(memory)
         return {key: value for part in most for key, value in part.result().items()}, least.result()
 

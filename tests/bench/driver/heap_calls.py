@@ -5,12 +5,12 @@ size."""
 import statistics
 import sys
 
-from workers import FORMS, GENERAL_PEERS, GIB, KIB, MIB, REGION_PEERS, bytes_text
+from workers import GENERAL_PEERS, GIB, KIB, MIB, REGION_PEERS, bytes_text
 
-WORST_HEAPS = {"heap": [64 * KIB, 64 * MIB, 64 * GIB], "seed": [64 * MIB]}
 SCALE_HEAPS = [32 * KIB, 64 * KIB, 256 * KIB, MIB, 8 * MIB, 64 * MIB, 512 * MIB, 4 * GIB, 16 * GIB, 64 * GIB]
+CLOSE_HEAPS = [64 * KIB, 64 * MIB, 64 * GIB]  # looked at closely
+WORST_HEAPS = {"heap": SCALE_HEAPS, "seed": [64 * MIB]}
 REGIONS = [64 * KIB, 8 * MIB]
-LARGEST_EXHAUSTED = 64 * MIB  # to search a larger heap takes too long
 MEMORY_COLUMNS = ["filled", "refilled", "largest", "emptied"]
 SCALE_COLUMNS = ["init", "touched_pages", "set_up", "alloc_64", "free_64", "alloc_8k", "free_8k",
                  "metadata_bytes"]
@@ -18,8 +18,8 @@ PAIRS = 20_000
 PAIRS_STEPPED = 3_000  # where every call is
 
 
-def worst_of(workers, peer, form, heap_bytes, effort):
-    arguments = [effort, form, heap_bytes, PAIRS]
+def worst_of(workers, peer, form, heap_bytes, how):
+    arguments = [how, form, heap_bytes, PAIRS]
     suspects = workers.run(f"{peer}-counted", "suspects", *arguments)
     return workers.table(peer, "worst", *arguments, given="\n".join(suspects) + "\n")
 
@@ -30,17 +30,30 @@ def worst_rows(peer, form, table):
                "instructions": int(instructions), "request": int(request), "sequence": sequence}
 
 
+def effort(heap_bytes, quick):
+    """full: with the calls whose length grows with the heap; to step through those of a large one takes
+    long."""
+    return "full" if heap_bytes in CLOSE_HEAPS and heap_bytes <= (64 * KIB if quick else 64 * MIB) else "gate"
+
+
+def worst_plan(peer, quick):
+    """Which heaps, forms of free, and efforts."""
+    for heap_bytes in WORST_HEAPS[peer]:
+        closely = heap_bytes in CLOSE_HEAPS
+        if closely or not quick:
+            yield heap_bytes, "free", effort(heap_bytes, quick)
+        if closely and not quick and peer == "heap":
+            yield heap_bytes, "free_sized", "gate"
+
+
 def worst(workers, peers, quick):
     """The longest call of each sequence and kind. Of a general peer no blocks are counted: it steps through
     all."""
     rows = []
-    for peer in (peer for peer in REGION_PEERS if peer in peers):
-        for heap_bytes in WORST_HEAPS[peer]:
-            for form in FORMS if peer == "heap" and not quick else FORMS[:1]:
-                exhausts = not quick and form == "free" and heap_bytes <= LARGEST_EXHAUSTED
-                effort = "full" if exhausts else "gate"
-                print(f"worst: {peer} {form} {bytes_text(heap_bytes)}", file=sys.stderr)
-                rows += worst_rows(peer, form, worst_of(workers, peer, form, heap_bytes, effort))
+    for peer in (peer for peer in WORST_HEAPS if peer in peers):
+        for heap_bytes, form, how in worst_plan(peer, quick):
+            print(f"worst: {peer} {form} {bytes_text(heap_bytes)}", file=sys.stderr)
+            rows += worst_rows(peer, form, worst_of(workers, peer, form, heap_bytes, how))
     for peer in (peer for peer in GENERAL_PEERS if peer in peers and not quick):
         print(f"worst: {peer}", file=sys.stderr)
         rows += worst_rows(peer, "free", workers.table(peer, "worst", "gate", "free", 0, PAIRS_STEPPED))

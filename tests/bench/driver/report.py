@@ -1,14 +1,26 @@
 # SPDX-License-Identifier: MIT
-"""Writes what was measured: results.json has everything, results.md the tables, time.svg the picture."""
+"""Writes what was measured: results.json has everything, results.md the tables, time.svg the picture. Results
+are made text of as results.json has them: every key is a string."""
 
 import json
 import pathlib
+import shlex
 
 import heap_calls
+import page_cost
 import plot
 from workers import FORMS, GENERAL_PEERS, REFERENCE, bytes_text
 
 FORM_TEXT = {"free": "freed without the size", "free_sized": "freed with the size"}
+CALLS_TEXT = {"basic": "init, alloc and free", "all": "every public call"}
+KIND_TEXT = {
+    "small": "at most a page, while a page is free",
+    "page": "pages, while a block of enough is free",
+    "first use": "either, in a new heap, which opens its page map",
+    "emptying": "no page is free: caches are emptied before NULL",
+    "searching": "no block is free: a run is searched across blocks",
+    "failing": "no run either: emptied, searched again, NULL",
+}
 WORKLOAD_TEXT = {
     "W1": "64 B alloc+free pairs",
     "W2": "10,000 × 64 B, freed in order",
@@ -26,6 +38,10 @@ def table(head, rows):
     return "\n".join(lines)
 
 
+def paragraphs(parts):
+    return "\n\n".join(parts) + "\n"
+
+
 def workload_cell(workload):
     return f"{workload} {WORKLOAD_TEXT[workload]}"
 
@@ -35,7 +51,7 @@ def time_cell(taken):
 
 
 def instruction_cell(counted):
-    return f"{counted['instructions']:.1f} ({counted['mispredicted']:.2f})"
+    return f"{counted['instructions']:,.1f} ({counted['mispredicted']:.2f})"
 
 
 def time_tables(results):
@@ -45,8 +61,8 @@ def time_tables(results):
         of_form = results["time"][form]
         yield f"### Time of a pair, {FORM_TEXT[form]}: ns, median (minimum)"
         yield table(["workload", *peers, "the driver, not included"],
-                    [[workload_cell(workload), *[time_cell(row[peer]) for peer in peers], f"{row['driver']:.1f}"]
-                     for workload, row in of_form.items()])
+                    [[workload_cell(workload), *[time_cell(row[peer]) for peer in peers],
+                      f"{row['driver']:.1f}"] for workload, row in of_form.items()])
         yield f"### {REFERENCE}'s time as a share of the peer's, {FORM_TEXT[form]}: median of the rounds"
         rows = []
         for workload, row in of_form.items():
@@ -86,17 +102,30 @@ def worst_cell(row):
     return f"{row['instructions']:,}: {row['sequence']}, {bytes_text(row['request'])}"
 
 
-def worst_table(results):
+def worst_tables(results):
     yield "### The longest single call, in instructions, and the sequence that has it"
     best = heap_calls.longest(results["worst"])
     rows = []
-    for peer, heap_bytes, kind in sorted({key[:3] for key in best}):
+    kinds = list(KIND_TEXT)
+    closely = {key[:3] for key in best if key[1] in (0, *heap_calls.CLOSE_HEAPS)}
+    for peer, heap_bytes, kind in sorted(closely, key=lambda row: (*row[:2], kinds.index(row[2]))):
         cells = []
         for call in ("alloc", "free"):
             row = best.get((peer, heap_bytes, kind, call))
             cells.append(worst_cell(row) if row else "–")
         rows.append([peer, bytes_text(heap_bytes) if heap_bytes else "–", kind, *cells])
     yield table(["peer", "heap", "kind", "alloc", "free"], rows)
+    yield from page_table(best)
+
+
+def page_table(best):
+    found = page_cost.maxima(best, "heap")
+    if found:
+        yield "### heap's longest page call, while a block is free, by the size of the heap"
+        yield table(["heap", "orders", "alloc", "free"],
+                    [[bytes_text(heap), page_cost.orders(heap), f"{calls['alloc']:,}", f"{calls['free']:,}"]
+                     for heap, calls in found.items()])
+        yield f"Lines above all of these: {page_cost.sentence(found)}."
 
 
 def memory_table(results):
@@ -118,31 +147,53 @@ def scale_tables(results):
                  "alloc 8 KiB", "free 8 KiB", "page map"], rows)
     yield "### Free of a block of 32 KiB, by the number of free blocks of that size: instructions (ns)"
     crowd = results["crowd"]
-    counts = sorted({count for values in crowd.values() for count in values})
-    yield table(["peer", *[f"{count:,}" for count in counts]],
+    counts = sorted({count for values in crowd.values() for count in values}, key=int)
+    yield table(["peer", *[f"{int(count):,}" for count in counts]],
                 [[peer, *[f"{values[count]['instructions']:,} ({values[count]['ns']:,})" for count in counts]]
                  for peer, values in crowd.items()])
 
 
-SECTION_TABLES = {"time": time_tables, "instructions": instruction_tables, "worst": worst_table,
-                  "memory": memory_table, "scale": scale_tables}
+def footprint_table(results):
+    yield "### What a kernel links, and the stack below its deepest call, in bytes (x86_64)"
+    columns = ["code", "constants", "data", "zeroed data", "stack"]
+    yield table(["calls", *columns], [[CALLS_TEXT[calls], *[f"{found[column]:,}" for column in columns]]
+                                      for calls, found in results["footprint"].items()])
+
+
+SECTION_TABLES = {"time": time_tables, "instructions": instruction_tables, "worst": worst_tables,
+                  "memory": memory_table, "scale": scale_tables, "footprint": footprint_table}
+
+
+def command(options):
+    """The bench's command line, without --output, which may name a place on this machine."""
+    kept = []
+    for word in options:
+        if kept and kept[-1] == "--output":
+            kept.pop()
+        elif not word.startswith("--output="):
+            kept.append(word)
+    return shlex.join(["./tests/bench/run", *kept])
 
 
 def markdown(results):
-    machine = f"{results['processor']}; {results['compiler']}"
-    yield f"Measured on {results['date']} by `{results['command']}` ({machine})."
+    with_what = [results["processor"], results["compiler"],
+                 *[f"{peer} {version}" for peer, version in results["versions"].items()]]
+    yield f"Measured on {results['date']} by `{results['command']}` ({'; '.join(with_what)})."
     for section, tables in SECTION_TABLES.items():
         if section in results:
             yield from tables(results)
 
 
 def write(results, directory):
+    """Returns the results as they were written."""
     directory = pathlib.Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
     (directory / "results.json").write_text(json.dumps(results, indent=1) + "\n")
-    text = "\n\n".join(markdown(results)) + "\n"
+    results = json.loads((directory / "results.json").read_text())
+    text = paragraphs(markdown(results))
     (directory / "results.md").write_text(text)
     if "time" in results:
         (directory / "time.svg").write_text(plot.time_chart(results))
     print(text)
     print(f"Written to {directory}: {', '.join(sorted(path.name for path in directory.iterdir()))}")
+    return results

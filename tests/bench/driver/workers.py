@@ -5,8 +5,9 @@ import pathlib
 import subprocess
 
 REFERENCE = "slabheap"
-PEERS = ["slabheap", "heap", "seed", "glibc", "mimalloc", "jemalloc", "tcmalloc"]
-REGION_PEERS = ["heap", "seed"]  # of those that manage a region, the ones that are looked at closely
+FINE = "heap-fine"  # heap, out of an archive with the fine size classes
+PEERS = ["slabheap", "heap", FINE, "seed", "glibc", "mimalloc", "jemalloc", "tcmalloc"]
+REGION_PEERS = ["heap", FINE, "seed"]  # of those that manage a region, the ones that are looked at closely
 GENERAL_PEERS = ["glibc", "mimalloc", "jemalloc", "tcmalloc"]
 WORKLOADS = ["W1", "W2", "W2r", "W3", "W4", "W5", "W6"]
 FORMS = ["free", "free_sized"]
@@ -54,6 +55,13 @@ class Workers:
                 return line.split(":")[1].strip()
         return "unknown"
 
-    @staticmethod
-    def compiler():
-        return subprocess.run(["c++", "--version"], stdout=subprocess.PIPE, text=True).stdout.splitlines()[0]
+    def compiler(self):
+        return dict(self.about("null"))["compiler"]
+
+    def versions(self, peers):
+        """Of the peers that are another's library."""
+        told = {peer: dict(self.about(peer)) for peer in peers}
+        return {peer: about["library"] for peer, about in told.items() if "library" in about}
+
+    def about(self, peer):
+        return [line.split("\t") for line in self.run(peer, "about")]

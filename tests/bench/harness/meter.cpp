@@ -15,15 +15,17 @@ uintptr_t Recorder::measure(Function function, void* peer, uintptr_t first, uint
     Record& record = records_[used_[0]++];
     if (pass_ == Pass::step_suspects && !record.suspect) return function(peer, first, second);
     record = about;
+    Stepped done = {};
     if (pass_ == Pass::count_blocks) {
         uint64_t const before = executed_blocks;
-        uintptr_t const result = function(peer, first, second);
+        done.result = function(peer, first, second);
         record.blocks = executed_blocks - before;
-        return result;
+    } else {
+        done = step(function, peer, first, second);
+        record.instructions = done.instructions;
     }
-    Stepped const stepped = step(function, peer, first, second);
-    record.instructions = stepped.instructions;
-    return stepped.result;
+    if (record.kind == Kind::searching && done.result == 0) record.kind = Kind::failing;
+    return done.result;
 }
 
 void Recorder::accuse(std::span<size_t const> numbers) {
@@ -34,10 +36,10 @@ void Recorder::accuse(std::span<size_t const> numbers) {
 // Calls of as many blocks most likely went the same way. So of each of the highest counts the first and the
 // last call are suspects; of the calls that empty caches and search, which are very long, only those of the
 // highest.
-Array<size_t> Recorder::suspects(bool with_exhausted) const {
+Array<size_t> Recorder::suspects(bool with_unbounded) const {
     Array<size_t> found;
     for (Kind const kind : kinds) {
-        unsigned const counts = kind != Kind::exhausted ? 12 : with_exhausted ? 1 : 0;
+        unsigned const counts = !is_unbounded(kind) ? 12 : with_unbounded ? 1 : 0;
         for (Call const call : calls) {
             uint64_t limit = std::numeric_limits<uint64_t>::max();
             for (unsigned i = 0; i < counts && limit > 1; ++i) {

@@ -20,14 +20,20 @@ namespace slabheap::bench {
 enum class Call : uint8_t { alloc, free };
 constexpr Call calls[] = {Call::alloc, Call::free};
 
-// What bounds a call's length. Judged before it, from the heap's statistics.
+// What bounds a call's length. Judged before it, from the heap's statistics; failing, when it is over.
 enum class Kind : uint8_t {
     small,      // at most a page, and a page is free
     page,       // pages, and a block of them is free
     first_use,  // as both, in a heap whose map is not in use yet
-    exhausted,  // no page or block of pages is free: caches are emptied, runs searched, or NULL returned
+    emptying,   // at most a page, and none is free: caches are emptied before NULL
+    searching,  // pages, and no block of them is free: a run is searched across blocks
+    failing,    // and there is none either: caches are emptied, it is searched again, and NULL returned
 };
-constexpr Kind kinds[] = {Kind::small, Kind::page, Kind::first_use, Kind::exhausted};
+constexpr Kind kinds[] = {Kind::small,    Kind::page,      Kind::first_use,
+                          Kind::emptying, Kind::searching, Kind::failing};
+
+// The length of these grows with the heap.
+constexpr bool is_unbounded(Kind kind) { return kind >= Kind::emptying; }
 
 struct Record {
     uint64_t blocks;
@@ -55,7 +61,7 @@ public:
     uintptr_t measure(Function function, void* peer, uintptr_t first, uintptr_t second, Record const& about);
 
     // After a pass that counted blocks: the numbers of the calls that may be the longest of their kind.
-    Array<size_t> suspects(bool with_exhausted) const;
+    Array<size_t> suspects(bool with_unbounded) const;
     // Before one that steps: the suspects of a worker that counted.
     void accuse(std::span<size_t const> numbers);
 
@@ -99,7 +105,7 @@ public:
 
     // Is there a block of so many pages, so that no search is needed? (Of a peer that cannot tell: yes.)
     bool has_block(size_t pages) const {
-        return kind_of(Call::alloc, {.size = pages * page_size, .run = true}) != Kind::exhausted;
+        return kind_of(Call::alloc, {.size = pages * page_size, .run = true}) != Kind::searching;
     }
 
     Block take(size_t size, size_t align = 16) {
@@ -167,7 +173,9 @@ private:
     Kind kind_of(Call call, Request const& request) const {
         if constexpr (requires { peer_.stats(); }) {
             bool const takes = call == Call::alloc;
-            if (takes && peer_.stats().largest_free_bytes < request.buddy_block()) return Kind::exhausted;
+            if (takes && peer_.stats().largest_free_bytes < request.buddy_block()) {
+                return request.is_small() ? Kind::emptying : Kind::searching;
+            }
         }
         return new_heap_ ? Kind::first_use : request.is_small() ? Kind::small : Kind::page;
     }

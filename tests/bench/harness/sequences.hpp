@@ -155,7 +155,7 @@ void board(M& meter) {
     constexpr size_t most_runs = 30'000;
     for (size_t length : {1u, 2u, 3u}) {
         Blocks white, black;
-        size_t const count = std::min(most_runs, meter.heap_pages() * 7 / 8 / length / 2);
+        size_t const count = std::min(most_runs, meter.heap_pages() * 7 / 8 / std::bit_ceil(length) / 2);
         meter.quietly([&] {
             for (size_t i = 0; i < count; ++i) {
                 white.push_back(meter.take_pages(length));

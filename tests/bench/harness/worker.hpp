@@ -9,13 +9,15 @@
 
 #include <charconv>
 #include <cstring>
+#include <string>
 
 #include "memory_use.hpp"
 #include "scale.hpp"
 
 namespace slabheap::bench {
 
-constexpr char const* worker_usage = R"(Usage: WORKER time WORKLOAD free|free_sized
+constexpr char const* worker_usage = R"(Usage: WORKER about
+       WORKER time WORKLOAD free|free_sized
        WORKER count WORKLOAD...
        WORKER suspects|worst gate|full free|free_sized HEAP_BYTES PAIRS
        WORKER scale HEAP_BYTES...
@@ -44,6 +46,19 @@ inline Workload const& workload(std::string_view name) {
 inline FreeForm form(std::string_view name) {
     if (name != "free" && name != "free_sized") misused();
     return name == "free" ? FreeForm::by_address : FreeForm::by_size;
+}
+
+#ifdef __clang__
+constexpr char const* compiler = "Clang " __clang_version__;
+#else
+constexpr char const* compiler = "GCC " __VERSION__;
+#endif
+
+// What the peer was compiled with, and the version of the library that it is, if it is another's.
+template <Peer P>
+void about() {
+    std::printf("compiler\t%s\n", compiler);
+    if constexpr (requires { P::version(); }) std::printf("library\t%s\n", P::version().c_str());
 }
 
 template <Peer P>
@@ -75,7 +90,9 @@ int worker(int argc, char** argv) {
     std::span<char*> const arguments(argv + 1, argv + argc);
     size_t const count = arguments.size();
     std::string_view const command = count > 0 ? arguments[0] : "";
-    if (command == "time" && count == 3) {
+    if (command == "about" && count == 1) {
+        about<P>();
+    } else if (command == "time" && count == 3) {
         time_workload<P>(workload(arguments[1]), form(arguments[2]));
     } else if (command == "count" && count >= 2) {
         count_workloads<P>(arguments.subspan(1));

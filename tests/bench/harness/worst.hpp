@@ -39,9 +39,11 @@ constexpr char const* name_of(Kind kind) {
         case Kind::small: return "small";
         case Kind::page: return "page";
         case Kind::first_use: return "first use";
-        case Kind::exhausted: break;
+        case Kind::emptying: return "emptying";
+        case Kind::searching: return "searching";
+        case Kind::failing: break;
     }
-    return "exhausted";
+    return "failing";
 }
 
 struct WorstRequest {

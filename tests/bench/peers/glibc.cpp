@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+#include <gnu/libc-version.h>
+
 #include <cstdlib>
 
 #include "../harness/worker.hpp"
@@ -6,6 +8,7 @@
 namespace {
 
 struct Glibc {
+    static std::string version() { return gnu_get_libc_version(); }
     void* alloc(size_t size) { return std::malloc(size); }
     void free(void* start) { std::free(start); }
 };

@@ -10,6 +10,10 @@
 namespace {
 
 struct Jemalloc {
+    static std::string version() {
+        std::string const whole = JEMALLOC_VERSION;  // 5.3.0-0-g54eaed1d
+        return whole.substr(0, whole.find('-'));
+    }
     void* alloc(size_t size) { return malloc(size); }
     void free(void* start) { ::free(start); }
     void free_sized(void* start, size_t size) { sdallocx(start, size, 0); }
