@@ -44,23 +44,19 @@ void Buddy::store(unsigned level, Word node, Word units) {
     if (now != 0) enter(static_cast<unsigned>(now) - 1, node);
 }
 
-bool Buddy::fill(unsigned level, Word node, Word units) {
+inline bool Buddy::fill(unsigned level, Word node, Word units) {
     Word const now = word(level, node, column::free_units) | units;
     bool const full = now == all_ones && level != root;
     store(level, node, full ? 0 : now);
     return full;
 }
 
-void Buddy::merge(unsigned level, Word unit) {
-    while (fill(level, unit >> word_shift, bit_of(unit))) {
-        unit >>= word_shift;
+void Buddy::merge(unsigned level, Word node, Word units) {
+    while (fill(level, node, units)) {
+        units = bit_of(node);
+        node >>= word_shift;
         ++level;
     }
-}
-
-void Buddy::give_page(Word page) {
-    ++free_pages_;
-    merge(0, page);
 }
 
 void Buddy::open_edges(PageRange pages) {
@@ -80,13 +76,12 @@ void Buddy::give(PageRange pages) {
         Word const right = last >> word_shift;
         Word const from_first = ~bits_below(digit(first));
         Word const to_last = all_ones >> (word_bits - 1 - digit(last));
+        bool const at_root = level == root;
         if (left == right) {
             Word const units = from_first & to_last;
-            bool const whole = units == all_ones && level != root;
-            if (whole || fill(level, left, units)) merge(level + 1, left);
-            return;
+            bool const whole = units == all_ones && !at_root;
+            return whole ? merge(level + 1, left >> word_shift, bit_of(left)) : merge(level, left, units);
         }
-        bool const at_root = level == root;
         bool const left_full = (from_first == all_ones && !at_root) || fill(level, left, from_first);
         bool const right_full = (to_last == all_ones && !at_root) || fill(level, right, to_last);
         first = left + !left_full;

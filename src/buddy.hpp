@@ -43,7 +43,10 @@ public:
     // Makes pages free of which none is. The sections of the first and of the last page must be open: they
     // are when the pages are given as they were taken; for any others call open_edges before.
     void give(PageRange pages);
-    void give_page(Word page);
+    void give_page(Word page) {
+        ++free_pages_;
+        merge(0, page >> word_shift, bit_of(page));
+    }
     [[gnu::cold]] void open_edges(PageRange pages);
 
     // Takes `count` pages from the lower end of a free block of at least 2^order pages, which are no fewer;
@@ -88,9 +91,9 @@ private:
     void leave(unsigned order, Word node);
 
     // Adds units; returns true when that fills the word, which then counts one level up.
-    [[gnu::noinline]] bool fill(unsigned level, Word node, Word units);
-    // Adds a unit, and merges it with its buddies as far as they are free.
-    [[gnu::noinline]] void merge(unsigned level, Word unit);
+    bool fill(unsigned level, Word node, Word units);
+    // Adds units, and merges them with their buddies as far as those are free.
+    void merge(unsigned level, Word node, Word units);
 
     Word orders_;  // bit k: there is a node entered under order k
     Word free_pages_;

@@ -15,13 +15,12 @@ Diagnosis HeapCore::diagnose(uintptr_t address) const {
     Region* const region = region_of(address);
     if (region == nullptr || !region->is_usable(page)) return foreign;
 
-    Word const head = region->head_of(page);
-    uint8_t const what = head != Region::none       ? region->tag(head)
-                         : region->knows_page(page) ? region->tag(page)
-                                                    : tag::none;
+    bool const free = region->is_free({page, page + 1});
+    Word const head = free ? page : region->head_of(page);
+    uint8_t const what = head != Region::none && region->knows_page(head) ? region->tag(head) : tag::none;
     bool const in_use = tag::is_slab(what) || what == tag::large || what == tag::reserved;
     bool const was_used = tag::is_freed_slab(what) || what == tag::freed_large || what == tag::none;
-    if (head == Region::none ? !was_used : !in_use) return {SLAB_FAULT_CORRUPT, 0, 0};
+    if (free ? !was_used : !in_use) return {SLAB_FAULT_CORRUPT, 0, 0};
 
     if (what == tag::reserved) return foreign;
     if (what == tag::large)

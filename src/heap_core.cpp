@@ -31,14 +31,16 @@ void* HeapCore::fail() {
 Word HeapCore::pages_of(size_t size, size_t align) { return fits_a_class(size, align) ? 0 : pages_for(size); }
 
 void* HeapCore::allocate_slow(size_t size, size_t align) {
+    if (!is_small(size, align) || !initialised()) return allocate_rarely(size, align);
+    unsigned const size_class = static_cast<unsigned>(class_of(size, align));
+    uintptr_t const address = take_slot(size_class, size);
+    return address != 0 ? reinterpret_cast<void*>(address) : obtain(0, size, align);
+}
+
+void* HeapCore::allocate_rarely(size_t size, size_t align) {
     if (!is_power_of_two(align) || !initialised()) return fail();
     size += size == 0;
-    Word const pages = pages_of(size, align);
-    if (pages == 0) {
-        uintptr_t const address = take_slot(static_cast<unsigned>(class_of(size, align)), size);
-        if (address != 0) return reinterpret_cast<void*>(address);
-    }
-    return obtain(pages, size, align);
+    return obtain(pages_of(size, align), size, align);
 }
 
 void* HeapCore::allocate_pages(size_t count, size_t align) {
@@ -49,24 +51,24 @@ void* HeapCore::allocate_pages(size_t count, size_t align) {
 
 void* HeapCore::obtain(Word pages, size_t size, size_t align) {
     if (pages > all_ones >> page_shift) return fail();  // more than the address space
-    uintptr_t address = find(pages, size, align);
-    if (address == 0 && asked_for_memory(size, align)) address = find(pages, size, align);
-    return address != 0 ? reinterpret_cast<void*>(address) : fail();
+    for (bool asked = false;; asked = true) {
+        uintptr_t const address = find(pages, size, align);
+        if (address != 0) return reinterpret_cast<void*>(address);
+        if (asked || !asked_for_memory(size, align)) return fail();
+    }
 }
 
 bool HeapCore::asked_for_memory(size_t size, size_t align) {
     return oom_hook_ != nullptr && oom_hook_(size, align) != 0;
 }
 
+// What is at hand, or a page of another class's spare; then, when fronts and empty slabs are collected, a slot
+// of the class, or of a larger one that is aligned as well.
 uintptr_t HeapCore::find(Word pages, size_t size, size_t align) {
-    return pages == 0 ? find_slot(size, align) : find_pages(pages, size, align);
-}
-
-// What is at hand; then, when fronts and empty slabs are collected, a slot of the class, or of a larger one
-// that is aligned as well.
-uintptr_t HeapCore::find_slot(size_t size, size_t align) {
+    if (pages != 0) return find_pages(pages, size, align);
     unsigned size_class = static_cast<unsigned>(class_of(size, align));
     uintptr_t address = take_slot(size_class, size);
+    if (address == 0 && return_a_spare()) address = take_slot(size_class, size);
     if (address != 0) return address;
     collect();
     address = take_slot(size_class, size);

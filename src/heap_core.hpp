@@ -40,9 +40,7 @@ public:
 
     // The usual path is inline, and leaves for anything rare by a tail call: it needs no stack frame.
     [[gnu::always_inline]] void* allocate(size_t size, size_t align) {
-        // Size 0 is rare, and wraps to what is not small. So is an alignment of 0.
-        bool const small = ((size - 1) | (align - 1)) < page_size && (align & (align - 1)) == 0;
-        if (!small) [[unlikely]]
+        if (!is_small(size, align)) [[unlikely]]
             return allocate_slow(size, align);
         uintptr_t address;
         if (!take_front_slot(class_of(size, align), size, address)) [[unlikely]]
@@ -67,8 +65,8 @@ public:
         return true;
     }
     [[gnu::always_inline]] bool deallocate_sized_fast(void* ptr, size_t size, size_t align) {
-        bool const small = ((size - 1) | (align - 1)) < page_size && (align & (align - 1)) == 0;
-        return small && larger_classes_align(align) && deallocate_fast(ptr, class_of(size, align));
+        return is_small(size, align) && larger_classes_align(align) &&
+               deallocate_fast(ptr, class_of(size, align));
     }
     void deallocate_slow(void* ptr, CallSite site);
 
@@ -107,12 +105,16 @@ private:
     };
     Block live_block(uintptr_t address) const;
 
+    // Does a slot serve the request? Size 0 is rare, and wraps to what is not small; so does an alignment of 0.
+    static bool is_small(size_t size, size_t align) {
+        return ((size - 1) | (align - 1)) < page_size && (align & (align - 1)) == 0;
+    }
     void* allocate_slow(size_t size, size_t align);
+    void* allocate_rarely(size_t size, size_t align);
     static Word pages_of(size_t size, size_t align);
     [[gnu::cold]] void* obtain(Word pages, size_t size, size_t align);
     uintptr_t find(Word pages, size_t size, size_t align);
     [[gnu::cold]] bool asked_for_memory(size_t size, size_t align);
-    uintptr_t find_slot(size_t size, size_t align);
     uintptr_t find_pages(Word pages, size_t size, size_t align);
     [[gnu::cold]] void* fail();
 

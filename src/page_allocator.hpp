@@ -33,7 +33,7 @@ struct Region : Buddy {
     void start_run(PageRange pages, uint8_t run_tag);
     void end_run(Word page, uint8_t new_tag);
 
-    // The head that the page belongs to, or none when the page is free.
+    // The head that a page in use belongs to, or none.
     [[gnu::cold]] Word head_of(Word page) const;
     // The first head at or behind a page that is free or a head; or none.
     [[gnu::cold]] Word next_head(Word page) const;

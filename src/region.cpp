@@ -26,7 +26,7 @@ void Region::end_run(Word page, uint8_t new_tag) {
 }
 
 Word Region::head_of(Word page) const {
-    if (knows_page(page) && tag::is_slab(tag(page)) && !is_free({page, page + 1})) return page;
+    if (knows_page(page) && tag::is_slab(tag(page))) return page;
     Word const head = runs().previous(page);
     return head != none && page - head < slots(head)[0] ? head : none;
 }

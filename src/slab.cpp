@@ -29,16 +29,52 @@ void Slabs::set_up() {
     }
 }
 
+// Moves a word of the slab's pool into the front, whose own word is used up.
+inline void Slabs::fetch_word(unsigned size_class, Front& front, Region& region, Word page, unsigned w) {
+    Word& slots = region.slots(page)[w];
+    uint8_t& handed = region.handed(page)[w];
+    front.word = slots;
+    front.word_base = (page << page_shift) + w * word_bits * front.slot_bytes;
+    front.word_live_bias = region.view().live_bias;
+    front.word_handed = handed;
+    handed = slots_in_word(size_class, w);
+    slots = 0;
+}
+
+inline bool Slabs::refill_from_page(unsigned size_class, Front& front) {
+    unsigned i = 0;
+    Word page;
+    while ((page = preferred(i).allocate_page()) == Region::none) {
+        if (++i == region_count_) return false;
+    }
+    Region& region = preferred(i);
+    taken(region, page);
+    region.tag(page) = static_cast<uint8_t>(size_class);
+    for (unsigned w = 0; w < slot_words; ++w) {
+        region.slots(page)[w] = front.full[w];
+        region.handed(page)[w] = 0;
+    }
+    fetch_word(size_class, front, region, page, 0);
+    if (class_slots(size_class) > word_bits) gain_room(size_class, region, page);
+    ++counts_[size_class].slabs;
+    return true;
+}
+
 uintptr_t Slabs::take_slot(unsigned size_class, size_t size) {
     Front& front = fronts_[size_class];
+    if ((front.depth | front.word | front.other) == 0) {
+        bool const refilled = counts_[size_class].with_room != 0 ? refill_from_room(size_class, front)
+                                                                 : refill_from_page(size_class, front);
+        if (!refilled) return 0;
+        return hand_out(front, front.word_live_bias, take_from_word(front), size);
+    }
     uintptr_t address;
-    if (front.other != 0) {
+    if (front.other == 0) {
+        take_front_slot(size_class, size, address);
+    } else {
         address = show(front);
         hand_out(front, view_to_use(address)->live_bias, address, size);
-        return address;
     }
-    if (front.depth == 0 && front.word == 0 && !refill(size_class)) return 0;
-    take_front_slot(size_class, size, address);
     return address;
 }
 
@@ -143,10 +179,9 @@ bool Slabs::return_a_spare() {
     return true;
 }
 
-bool Slabs::refill_from_room(unsigned size_class) {
+bool Slabs::refill_from_room(unsigned size_class, Front& front) {
     Region& region = region_count_ == 1 ? *primary_region_ : *region_with(column::room + size_class);
     Word const page = region.room(size_class).first();
-    Front& front = fronts_[size_class];
     Word* const slots = region.slots(page);
     if (is_empty(slots, front.full)) {
         --counts_[size_class].spares;
@@ -159,40 +194,6 @@ bool Slabs::refill_from_room(unsigned size_class) {
     --counts_[size_class].with_room;
     region.room(size_class).clear(page);
     return true;
-}
-
-bool Slabs::refill_from_page(unsigned size_class) {
-    unsigned i = 0;
-    Word page;
-    while ((page = preferred(i).allocate_page()) == Region::none) {
-        if (++i < region_count_) continue;
-        if (!return_a_spare()) return false;
-        i = 0;
-    }
-    Region& region = preferred(i);
-    taken(region, page);
-    region.tag(page) = static_cast<uint8_t>(size_class);
-    Front& front = fronts_[size_class];
-    for (unsigned w = 0; w < slot_words; ++w) {
-        region.slots(page)[w] = front.full[w];
-        region.handed(page)[w] = 0;
-    }
-    fetch_word(size_class, front, region, page, 0);
-    if (class_slots(size_class) > word_bits) gain_room(size_class, region, page);
-    ++counts_[size_class].slabs;
-    return true;
-}
-
-// Moves a word of the slab's pool into the front, whose own word is used up.
-inline void Slabs::fetch_word(unsigned size_class, Front& front, Region& region, Word page, unsigned w) {
-    Word& slots = region.slots(page)[w];
-    uint8_t& handed = region.handed(page)[w];
-    front.word = slots;
-    front.word_base = (page << page_shift) + w * word_bits * front.slot_bytes;
-    front.word_live_bias = region.view().live_bias;
-    front.word_handed = handed;
-    handed = slots_in_word(size_class, w);
-    slots = 0;
 }
 
 void Slabs::add_to_pool(unsigned size_class, uintptr_t address, unsigned slot_word, Word slots) {

@@ -114,6 +114,9 @@ public:
     // Takes the slot of any live block.
     [[gnu::cold]] void put_slot(unsigned size_class, uintptr_t address);
 
+    // Gives an empty slab, of any class, back to the pages; false when there is none.
+    [[gnu::cold]] bool return_a_spare();
+
     // Empties all fronts and gives every empty slab back to the pages. Cost: the fronts' blocks and the spares.
     [[gnu::cold]] void collect();
 
@@ -185,19 +188,14 @@ protected:
     void slab_changed(Word size_class, uintptr_t address);
 
     // Puts the next word of slots into the front, from a slab with room or from a new one.
-    bool refill(unsigned size_class) {
-        return counts_[size_class].with_room != 0 ? refill_from_room(size_class)
-                                                  : refill_from_page(size_class);
-    }
-    bool refill_from_room(unsigned size_class);
-    bool refill_from_page(unsigned size_class);
+    bool refill_from_room(unsigned size_class, Front& front);
+    bool refill_from_page(unsigned size_class, Front& front);
     static void fetch_word(unsigned size_class, Front& front, Region& region, Word page, unsigned w);
     void gain_room(unsigned size_class, Region& region, Word page);
     void lose_room(unsigned size_class, Region& region, Word page);
 
     // The first region in the order of preference whose tree of this column has members, or null.
     [[gnu::cold]] Region* region_with(unsigned column) const;
-    [[gnu::cold]] bool return_a_spare();
     void return_slab(unsigned size_class, Region& region, Word page);
     [[gnu::cold]] void empty_stack(unsigned size_class);
     [[gnu::cold]] void empty_word(unsigned size_class);
