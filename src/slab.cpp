@@ -128,6 +128,13 @@ void Slabs::place_slowly(Word size_class, uintptr_t address) {
     place(front_at(size_class), size_class, address);
 }
 
+[[gnu::always_inline]] inline void Slabs::return_slab(unsigned size_class, Region& region, Word page) {
+    lose_room(size_class, region, page);
+    region.tag(page) = static_cast<uint8_t>(tag::freed_slab + size_class);
+    region.give_page(page);
+    --counts_[size_class].slabs;
+}
+
 void Slabs::slab_changed(Word size_class, uintptr_t address) {
     Region& region = *region_of(address);
     Word const page = address >> page_shift;
@@ -154,13 +161,6 @@ void Slabs::lose_room(unsigned size_class, Region& region, Word page) {
     room.clear(page);
 }
 
-void Slabs::return_slab(unsigned size_class, Region& region, Word page) {
-    lose_room(size_class, region, page);
-    region.tag(page) = static_cast<uint8_t>(tag::freed_slab + size_class);
-    region.give_page(page);
-    --counts_[size_class].slabs;
-}
-
 Region* Slabs::region_with(unsigned column) const {
     for (unsigned i = 0; i < region_count_; ++i) {
         if (!BitTree(preferred(i), column, 0).empty()) return &preferred(i);
@@ -168,15 +168,12 @@ Region* Slabs::region_with(unsigned column) const {
     return nullptr;
 }
 
-bool Slabs::return_a_spare() {
-    Region* const region = region_with(column::spares);
-    if (region == nullptr) return false;
-    Word const page = region->spares().first();
-    unsigned const size_class = region->tag(page);
-    region->spares().clear(page);
+void Slabs::return_spare_of(Region& region) {
+    Word const page = region.spares().first();
+    unsigned const size_class = region.tag(page);
+    region.spares().clear(page);
     --counts_[size_class].spares;
-    return_slab(size_class, *region, page);
-    return true;
+    return_slab(size_class, region, page);
 }
 
 bool Slabs::refill_from_room(unsigned size_class, Front& front) {

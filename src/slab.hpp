@@ -115,7 +115,11 @@ public:
     [[gnu::cold]] void put_slot(unsigned size_class, uintptr_t address);
 
     // Gives an empty slab, of any class, back to the pages; false when there is none.
-    [[gnu::cold]] bool return_a_spare();
+    [[gnu::always_inline]] bool return_a_spare() {
+        Region* const region = region_with(column::spares);
+        if (region != nullptr) return_spare_of(*region);
+        return region != nullptr;
+    }
 
     // Empties all fronts and gives every empty slab back to the pages. Cost: the fronts' blocks and the spares.
     [[gnu::cold]] void collect();
@@ -196,6 +200,7 @@ protected:
 
     // The first region in the order of preference whose tree of this column has members, or null.
     [[gnu::cold]] Region* region_with(unsigned column) const;
+    [[gnu::cold]] void return_spare_of(Region& region);
     void return_slab(unsigned size_class, Region& region, Word page);
     [[gnu::cold]] void empty_stack(unsigned size_class);
     [[gnu::cold]] void empty_word(unsigned size_class);
