@@ -189,7 +189,7 @@ bool Auditor::tiling_is_sound(Region& region) {
         page = end;
     }
     for (Word run = region.runs().next(region.first_page); run != Region::none;) {
-        if (runs_-- == 0) return broken("the tree of runs has only runs", run << page_shift);
+        if (runs_-- == 0) return broken("the tree of runs has the long runs", run << page_shift);
         run = region.runs().next(run + 1);
     }
     if (!room_is_sound(region)) return false;
@@ -240,14 +240,11 @@ bool Auditor::room_is_sound(Region& region) {
 
 bool Auditor::head_is_sound(Region& region, Word page) {
     uintptr_t const address = page << page_shift;
-    bool const known = region.knows_page(page);
-    if (!known || (!tag::is_slab(region.tag(page)) && !region.runs().test(page))) {
-        return broken("a page is free or belongs to a head", address);
-    }
+    if (!region.knows_page(page)) return broken("a page is free or belongs to a head", address);
     uint8_t const what = region.tag(page);
     if (tag::is_slab(what)) return slab_is_sound(region, page, what);
     if (what != tag::large && what != tag::reserved) {
-        return broken("a head is tagged as a slab, a large block or a reserved range", address);
+        return broken("a page is free or belongs to a head", address);
     }
     Word const pages = region.run_pages(page);
     if (pages == 0 || pages > region.end_page - page) {
@@ -258,7 +255,10 @@ bool Auditor::head_is_sound(Region& region, Word page) {
         if (used.free) return broken("the pages of a run are not free", inner << page_shift);
         inner = used.end;
     }
-    ++runs_;
+    if (region.runs().test(page) != (pages > Region::short_run)) {
+        return broken("the tree of runs has the long runs", address);
+    }
+    runs_ += pages > Region::short_run;
     if (!nothing_is_live(region, page)) return false;
     if (what == tag::large) large_pages_ += pages;
     if (what == tag::reserved) usable_pages_ -= pages;

@@ -27,34 +27,47 @@ void* HeapCore::fail() {
     return nullptr;
 }
 
-// The pages that a request takes; 0: a slot serves it.
-Word HeapCore::pages_of(size_t size, size_t align) { return fits_a_class(size, align) ? 0 : pages_for(size); }
+static Word pages_of_alignment(size_t align) { return align < page_size ? 1 : align >> page_shift; }
 
 void* HeapCore::allocate_slow(size_t size, size_t align) {
-    if (!is_small(size, align) || !initialised()) return allocate_rarely(size, align);
+    if (!is_small(size, align)) return allocate_large(size, align);
+    if (!initialised()) return fail();
     unsigned const size_class = static_cast<unsigned>(class_of(size, align));
     uintptr_t const address = take_slot(size_class, size);
-    return address != 0 ? reinterpret_cast<void*>(address) : obtain(0, size, align);
+    return address != 0 ? reinterpret_cast<void*>(address) : obtain_block(size, align);
 }
 
-void* HeapCore::allocate_rarely(size_t size, size_t align) {
+inline uintptr_t HeapCore::counted(uintptr_t address, Word pages, size_t size) {
+    ++large_allocations_;
+    taken_pages_ += pages;
+    requested_ += size;
+    return address;
+}
+
+// What takes pages, and what cannot be had at all.
+void* HeapCore::allocate_large(size_t size, size_t align) {
     if (!is_power_of_two(align) || !initialised()) return fail();
-    size += size == 0;
-    return obtain(pages_of(size, align), size, align);
+    if (size == 0) size = 1;
+    Word const pages = pages_of(size, align);
+    if (pages != 0) {
+        uintptr_t const address = allocate_run(pages, pages_of_alignment(align));
+        if (address != 0) return reinterpret_cast<void*>(counted(address, pages, size));
+    }
+    return obtain_block(size, align);
 }
 
 void* HeapCore::allocate_pages(size_t count, size_t align) {
     if (!is_power_of_two(align) || !initialised()) return fail();
     count += count == 0;
-    return obtain(count, count << page_shift, align);
+    return obtain({count, count << page_shift, align});
 }
 
-void* HeapCore::obtain(Word pages, size_t size, size_t align) {
-    if (pages > all_ones >> page_shift) return fail();  // more than the address space
+void* HeapCore::obtain(Request const& request) {
+    if (request.pages > all_ones >> page_shift) return fail();  // more than the address space
     for (bool asked = false;; asked = true) {
-        uintptr_t const address = find(pages, size, align);
+        uintptr_t const address = find(request);
         if (address != 0) return reinterpret_cast<void*>(address);
-        if (asked || !asked_for_memory(size, align)) return fail();
+        if (asked || !asked_for_memory(request.size, request.align)) return fail();
     }
 }
 
@@ -64,33 +77,28 @@ bool HeapCore::asked_for_memory(size_t size, size_t align) {
 
 // What is at hand, or a page of another class's spare; then, when fronts and empty slabs are collected, a slot
 // of the class, or of a larger one that is aligned as well.
-uintptr_t HeapCore::find(Word pages, size_t size, size_t align) {
-    if (pages != 0) return find_pages(pages, size, align);
-    unsigned size_class = static_cast<unsigned>(class_of(size, align));
-    uintptr_t address = take_slot(size_class, size);
-    if (address == 0 && return_a_spare()) address = take_slot(size_class, size);
+uintptr_t HeapCore::find_slot(Request const& request) {
+    unsigned size_class = static_cast<unsigned>(class_of(request.size, request.align));
+    uintptr_t address = take_slot(size_class, request.size);
+    if (address == 0 && return_a_spare()) address = take_slot(size_class, request.size);
     if (address != 0) return address;
     collect();
-    address = take_slot(size_class, size);
+    address = take_slot(size_class, request.size);
     while (address == 0 && ++size_class < class_count) {
-        if (class_size(size_class) % align == 0) address = take_slot_at_hand(size_class, size);
+        if (class_size(size_class) % request.align == 0) address = take_slot_at_hand(size_class, request.size);
     }
     return address;
 }
 
-uintptr_t HeapCore::find_pages(Word pages, size_t size, size_t align) {
-    Word const page_align = align < page_size ? 1 : align >> page_shift;
-    uintptr_t address = allocate_run(pages, page_align);
-    if (address == 0) {
+uintptr_t HeapCore::find_pages(Request const& request) {
+    Word const align = pages_of_alignment(request.align);
+    for (bool collected = false;; collected = true) {
+        uintptr_t address = allocate_run(request.pages, align);
+        if (address == 0 && collected) address = search_run(request.pages, align);
+        if (address != 0) return counted(address, request.pages, request.size);
+        if (collected) return 0;
         collect();
-        address = allocate_run(pages, page_align);
-        if (address == 0) address = search_run(pages, page_align);
-        if (address == 0) return 0;
     }
-    ++large_allocations_;
-    taken_pages_ += pages;
-    requested_ += size;
-    return address;
 }
 
 void* HeapCore::allocate_zeroed(size_t count, size_t size, size_t align) {
@@ -120,6 +128,14 @@ void HeapCore::deallocate_block(uintptr_t address, Block block) {
 
 void HeapCore::deallocate_slow(void* ptr, CallSite site) {
     uintptr_t const address = reinterpret_cast<uintptr_t>(ptr);
+    if (primary_.knows(address) && address % page_size == 0 && primary_.tag(address) == tag::large) {
+        ++large_frees_;
+        return free_run(*primary_region_, address >> page_shift);
+    }
+    deallocate_rarely(address, site);
+}
+
+void HeapCore::deallocate_rarely(uintptr_t address, CallSite site) {
     if (address == 0) return;
     Block const block = live_block(address);
     if (block.size == 0) {

@@ -33,6 +33,8 @@ struct Diagnosis {
     size_t block_size;
 };
 
+constexpr Word pages_for(size_t size) { return (size >> page_shift) + (size % page_size != 0); }
+
 class HeapCore : public Slabs {
 public:
     [[gnu::cold]] int init(uintptr_t start, size_t size);
@@ -110,14 +112,30 @@ private:
         return ((size - 1) | (align - 1)) < page_size && (align & (align - 1)) == 0;
     }
     void* allocate_slow(size_t size, size_t align);
-    void* allocate_rarely(size_t size, size_t align);
-    static Word pages_of(size_t size, size_t align);
-    [[gnu::cold]] void* obtain(Word pages, size_t size, size_t align);
-    uintptr_t find(Word pages, size_t size, size_t align);
+    // A request on its slow way. pages: what it takes; 0: a slot serves it.
+    struct Request {
+        Word pages;
+        size_t size;
+        size_t align;
+    };
+    void* allocate_large(size_t size, size_t align);
+    uintptr_t counted(uintptr_t address, Word pages, size_t size);
+    static Word pages_of(size_t size, size_t align) {
+        return fits_a_class(size, align) ? 0 : pages_for(size);
+    }
+    [[gnu::cold]] void* obtain(Request const& request);
+    [[gnu::cold, gnu::noinline]] void* obtain_block(size_t size, size_t align) {
+        return obtain({pages_of(size, align), size, align});
+    }
+    [[gnu::always_inline]] uintptr_t find(Request const& request) {
+        return request.pages != 0 ? find_pages(request) : find_slot(request);
+    }
+    [[gnu::cold]] uintptr_t find_slot(Request const& request);
     [[gnu::cold]] bool asked_for_memory(size_t size, size_t align);
-    uintptr_t find_pages(Word pages, size_t size, size_t align);
+    [[gnu::cold]] uintptr_t find_pages(Request const& request);
     [[gnu::cold]] void* fail();
 
+    [[gnu::cold]] void deallocate_rarely(uintptr_t address, CallSite site);
     void deallocate_block(uintptr_t address, Block block);
     bool resize_in_place(uintptr_t address, size_t size, size_t align);
     [[gnu::noinline]] void* move(uintptr_t address, size_t size, size_t align);
@@ -143,7 +161,6 @@ constexpr bool may_hold(unsigned size_class, size_t size, size_t align) {
     return is_power_of_two(align) && fits_a_class(size, align) &&
            class_of(size + (size == 0), align) <= size_class && class_size(size_class) % align == 0;
 }
-constexpr Word pages_for(size_t size) { return (size >> page_shift) + (size % page_size != 0); }
 
 }  // namespace slabheap
 

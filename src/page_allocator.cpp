@@ -93,12 +93,10 @@ void PageAllocator::give_part(Region& region, PageRange pages) {
     region.give(pages);
 }
 
-uintptr_t PageAllocator::allocate_run(Word count, Word align) {
-    unsigned const order = order_of(count > align ? count : align);
-    for (unsigned i = 0; i < region_count_; ++i) {
-        Region& region = preferred(i);
-        Word const page = region.allocate(count, order);
-        if (page != Region::none) return start_block(region, page, count);
+uintptr_t PageAllocator::allocate_elsewhere(Word count, unsigned order) {
+    for (unsigned i = 1; i < region_count_; ++i) {
+        Word const page = preferred(i).allocate(count, order);
+        if (page != Region::none) return start_block(preferred(i), page, count);
     }
     return 0;
 }
@@ -115,24 +113,10 @@ uintptr_t PageAllocator::search_run(Word count, Word align) {
     return 0;
 }
 
-uintptr_t PageAllocator::start_block(Region& region, Word head, Word count) {
-    taken(region, head);
-    region.start_run({head, head + count}, tag::large);
-    large_pages_ += count;
-    return head << page_shift;
-}
-
-void PageAllocator::free_run(Region& region, Word head) {
-    Word const count = region.slots(head)[0];
-    region.end_run(head, tag::freed_large);
-    region.give({head, head + count});
-    large_pages_ -= count;
-}
-
 void PageAllocator::shrink_run(Region& region, Word head, Word count) {
     Word const old = region.slots(head)[0];
     if (old == count) return;
-    region.slots(head)[0] = count;
+    region.resize_run(head, count);
     give_part(region, {head + count, head + old});
     large_pages_ -= old - count;
 }
@@ -141,7 +125,7 @@ bool PageAllocator::grow_run(Region& region, Word head, Word count) {
     Word const old = region.slots(head)[0];
     if (count > region.end_page - head || !region.is_free({head + old, head + count})) return false;
     region.take({head + old, head + count});
-    region.slots(head)[0] = count;
+    region.resize_run(head, count);
     large_pages_ += count - old;
     return true;
 }
@@ -172,7 +156,7 @@ int PageAllocator::release(PageRange pages) {
         Word const head = region.head_of(page);
         Word const end = head + region.run_pages(head);
         if (head < page) {
-            region.slots(head)[0] = page - head;
+            region.resize_run(head, page - head);
         } else {
             region.end_run(head, tag::none);
         }

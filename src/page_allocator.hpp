@@ -7,9 +7,9 @@
 // here, so that the address of nearly every block leads to its tag and bits without a search.
 //
 // A run is a number of pages in use as one thing: a large block or a reserved range. Its first page carries
-// its tag and its page count, and is a member of the tree of runs; the other pages carry nothing, so no work
-// grows with a run, and the largest member at or below an address tells whose the address is. A slab is one
-// page, told by its tag. The first page of either is a head.
+// its tag and its page count; the other pages carry nothing, so no work grows with a run. A slab is one page,
+// told by its tag. The first page of either is a head. Whose an address in the middle of a run is, tell the
+// tags before it, or, for a run of more than short_run pages, the tree of runs, which has the first page.
 #ifndef SLABHEAP_PAGE_ALLOCATOR_HPP
 #define SLABHEAP_PAGE_ALLOCATOR_HPP
 
@@ -20,6 +20,8 @@ namespace slabheap {
 class Auditor;
 
 struct Region : Buddy {
+    static constexpr Word short_run = word_bits;
+
     Word map_pages;
 
     // Pages that the map of the pages first ... end - 1 takes at their start.
@@ -30,8 +32,16 @@ struct Region : Buddy {
     bool is_usable(Word page) const { return page >= first_usable() && page < end_page; }
 
     // Makes pages a run, which is then none any more. The section of the first page is open.
-    void start_run(PageRange pages, uint8_t run_tag);
-    void end_run(Word page, uint8_t new_tag);
+    void start_run(PageRange pages, uint8_t run_tag) {
+        tag(pages.first) = run_tag;
+        slots(pages.first)[0] = pages.count();
+        if (pages.count() > short_run) runs().set(pages.first);
+    }
+    void end_run(Word page, uint8_t new_tag) {
+        tag(page) = new_tag;
+        if (slots(page)[0] > short_run) runs().clear(page);
+    }
+    [[gnu::cold]] void resize_run(Word page, Word count);
 
     // The head that a page in use belongs to, or none.
     [[gnu::cold]] Word head_of(Word page) const;
@@ -69,9 +79,20 @@ public:
 
     // Large blocks: the address of `count` pages aligned to `align` pages, or 0. The first looks for a buddy
     // block, the second for free pages side by side. Neither collects slabs; that is the heap's business.
-    uintptr_t allocate_run(Word count, Word align);
+    uintptr_t allocate_run(Word count, Word align) {
+        unsigned const order = order_of(count > align ? count : align);
+        Word const page = primary_region_->allocate(count, order);
+        if (page == Region::none) [[unlikely]]
+            return allocate_elsewhere(count, order);
+        return start_block(*primary_region_, page, count);
+    }
     [[gnu::cold]] uintptr_t search_run(Word count, Word align);
-    void free_run(Region& region, Word head);
+    void free_run(Region& region, Word head) {
+        Word const count = region.slots(head)[0];
+        large_pages_ -= count;
+        region.end_run(head, tag::freed_large);
+        region.give({head, head + count});
+    }
     // Gives the tail back, or takes the pages behind if they are free; false: they are not.
     void shrink_run(Region& region, Word head, Word count);
     [[gnu::cold]] bool grow_run(Region& region, Word head, Word count);
@@ -107,7 +128,13 @@ protected:
     [[gnu::cold]] void learn(Region& region, Word head);
     void refresh_primary();
     [[gnu::cold]] void give_part(Region& region, PageRange pages);  // pages that need not be what was taken at once
-    uintptr_t start_block(Region& region, Word head, Word count);
+    [[gnu::cold]] uintptr_t allocate_elsewhere(Word count, unsigned order);
+    uintptr_t start_block(Region& region, Word head, Word count) {
+        taken(region, head);
+        region.start_run({head, head + count}, tag::large);
+        large_pages_ += count;
+        return head << page_shift;
+    }
 
     PageView primary_;
     Region* primary_region_;

@@ -33,11 +33,11 @@ void* HeapCore::reallocate(void* ptr, size_t size, size_t align, CallSite site) 
 // pages behind a large block, which then stays after all; or the hook frees the block itself, which then is
 // not there to be moved.
 void* HeapCore::move(uintptr_t address, size_t size, size_t align) {
-    Word const pages = pages_of(size, align);
-    if (pages > all_ones >> page_shift) return fail();
+    Request const request{pages_of(size, align), size, align};
+    if (request.pages > all_ones >> page_shift) return fail();
     void* const block = reinterpret_cast<void*>(address);
     for (bool asked = false;; asked = true) {
-        uintptr_t const to = find(pages, size, align);
+        uintptr_t const to = find(request);
         if (to != 0) return move_to(to, address, size);
         if (resize_in_place(address, size, align)) return block;
         if (asked || !asked_for_memory(size, align) || !owns(block)) return fail();

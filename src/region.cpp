@@ -14,19 +14,19 @@ void Region::set_up(PageRange pages, Word map_page_count) {
     give({first_usable(), end_page});
 }
 
-void Region::start_run(PageRange pages, uint8_t run_tag) {
-    tag(pages.first) = run_tag;
-    slots(pages.first)[0] = pages.count();
-    runs().set(pages.first);
-}
-
-void Region::end_run(Word page, uint8_t new_tag) {
-    tag(page) = new_tag;
-    runs().clear(page);
+void Region::resize_run(Word page, Word count) {
+    uint8_t const run_tag = tag(page);
+    end_run(page, run_tag);
+    start_run({page, page + count}, run_tag);
 }
 
 Word Region::head_of(Word page) const {
-    if (knows_page(page) && tag::is_slab(tag(page))) return page;
+    Word const least = page < first_usable() + short_run ? first_usable() : page - short_run + 1;
+    for (Word head = page; head >= least; --head) {
+        uint8_t const what = knows_page(head) ? tag(head) : tag::none;
+        if (tag::is_slab(what)) return head == page ? page : none;
+        if (what == tag::large || what == tag::reserved) return page - head < slots(head)[0] ? head : none;
+    }
     Word const head = runs().previous(page);
     return head != none && page - head < slots(head)[0] ? head : none;
 }
