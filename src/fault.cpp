@@ -15,7 +15,7 @@ Diagnosis HeapCore::diagnose(uintptr_t address) const {
     Region* const region = region_of(address);
     if (region == nullptr || !region->is_usable(page)) return foreign;
 
-    bool const free = region->is_free({page, page + 1});
+    bool const free = region->extent(page).free;
     Word const head = free ? page : region->head_of(page);
     uint8_t const what = head != Region::none && region->knows_page(head) ? region->tag(head) : tag::none;
     bool const in_use = tag::is_slab(what) || what == tag::large || what == tag::reserved;

@@ -91,11 +91,11 @@ void Slabs::put_slot(unsigned size_class, uintptr_t address) {
     ++front.frees;
     if (primary_.knows(address)) return place_slowly(size_class, address);
     uintptr_t const before = front.other;
-    if (before != 0) pool_other_slot(size_class, before);
+    if (before != 0) pool_any_slot(size_class, before);
     hide(front, address);
 }
 
-void Slabs::pool_other_slot(unsigned size_class, uintptr_t address) {
+void Slabs::pool_any_slot(Word size_class, uintptr_t address) {
     pool_slot(*view_of(address), fronts_[size_class], size_class, address);
 }
 
@@ -119,13 +119,12 @@ uintptr_t Slabs::show(Front& front) {
     return other;
 }
 
-void Slabs::place_on_hidden(Word size_class, uintptr_t address) {
-    pool_other_slot(static_cast<unsigned>(size_class), show(front_at(size_class)));
-    place_slowly(size_class, address);
-}
-
+// Places a block of the primary region on a front that may be hidden, or full.
 void Slabs::place_slowly(Word size_class, uintptr_t address) {
-    place(front_at(size_class), size_class, address);
+    Front& front = front_at(size_class);
+    if (front.other != 0) pool_any_slot(size_class, show(front));
+    if (front.depth == front.limit) pool_any_slot(size_class, front.stack[front.depth--]);
+    front.stack[++front.depth] = address;
 }
 
 [[gnu::always_inline]] inline void Slabs::return_slab(unsigned size_class, Region& region, Word page) {
@@ -235,12 +234,6 @@ void Slabs::collect() {
     for (unsigned c = 0; c < class_count; ++c) empty_word(c);
     while (return_a_spare()) {
     }
-}
-
-bool Slabs::front_has(Word page, unsigned size_class, unsigned slot) const {
-    Front const& front = fronts_[size_class];
-    uintptr_t const word_base = (page << page_shift) + slot_offset(size_class, first_slot(slot / word_bits));
-    return front.word_base == word_base && ((front.word | front.hidden_word) & bit_of(slot)) != 0;
 }
 
 bool Slabs::was_handed_out(Region const& region, Word page, unsigned size_class, unsigned slot) const {

@@ -107,7 +107,7 @@ public:
         }
         uintptr_t const leaving = front.stack[depth];
         if (leaving == 0) [[unlikely]]
-            return place_on_hidden(size_class, address);
+            return place_slowly(size_class, address);
         front.stack[depth] = address;
         pool_slot(primary_, front, size_class, leaving);
     }
@@ -131,7 +131,11 @@ public:
     [[gnu::cold]] bool was_handed_out(Region const& region, Word page, unsigned size_class, unsigned slot) const;
 
     // Is the slot in the word of its class's front?
-    [[gnu::cold]] bool front_has(Word page, unsigned size_class, unsigned slot) const;
+    bool front_has(Word page, unsigned size_class, unsigned slot) const {
+        Front const& front = fronts_[size_class];
+        uintptr_t const word_base = (page << page_shift) + slot_offset(size_class, first_slot(slot / word_bits));
+        return front.word_base == word_base && ((front.word | front.hidden_word) & bit_of(slot)) != 0;
+    }
 
     Front const& front(unsigned size_class) const { return fronts_[size_class]; }
     size_t live(unsigned size_class) const {
@@ -181,8 +185,7 @@ protected:
         if (before == 0 || now == front.full[w]) [[unlikely]]
             slab_changed(size_class, address);
     }
-    [[gnu::cold]] void pool_other_slot(unsigned size_class, uintptr_t address);
-    [[gnu::cold]] void place_on_hidden(Word size_class, uintptr_t address);
+    [[gnu::cold]] void pool_any_slot(Word size_class, uintptr_t address);
     [[gnu::cold]] void place_slowly(Word size_class, uintptr_t address);
     [[gnu::cold]] static void hide(Front& front, uintptr_t other);
     [[gnu::cold]] static uintptr_t show(Front& front);

@@ -100,7 +100,7 @@ def compile_again(build):
     with tempfile.TemporaryDirectory() as scratch:
         target = pathlib.Path(scratch) / "unit.o"
         for entry in commands:
-            if not entry["output"].startswith("libslabheap.a.p/"):
+            if not entry["output"].startswith(("libslabheap.a.p/", "libslabheap_rare.a.p/")):
                 continue
             words = shlex.split(entry["command"])
             command = [str(target) if word == entry["output"] else word for word in words]
