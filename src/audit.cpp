@@ -315,10 +315,12 @@ bool Auditor::slots_are_sound(Region& region, Word page, unsigned size_class) {
 // A slot that is neither live nor in its pool, in a slab of the class.
 bool Auditor::is_free_slot(uintptr_t address, unsigned size_class) const {
     PageView const* const view = heap_.view_of(address);
-    if (view == nullptr || view->tag(address) != size_class || address % page_size % class_size(size_class) != 0)
+    if (view == nullptr || view->tag(address) != size_class ||
+        address % page_size % class_size(size_class) != 0)
         return false;
     unsigned const slot = slot_at(size_class, address % page_size);
-    return slot < class_slots(size_class) && !view->is_live(address) && (view->slots(address)[slot / word_bits] & bit_of(slot)) == 0;
+    return slot < class_slots(size_class) && !view->is_live(address) &&
+           (view->slots(address)[slot / word_bits] & bit_of(slot)) == 0;
 }
 
 bool Auditor::stack_is_sound(unsigned size_class) {
@@ -344,7 +346,8 @@ bool Auditor::stack_is_sound(unsigned size_class) {
         for (Word older = 1; older < i; ++older) {
             if (front.stack[older] == address) return broken("a stack holds a slot once", address);
         }
-        if (address == front.other || heap_.front_has(address >> page_shift, size_class, slot_at(size_class, address % page_size))) {
+        if (address == front.other ||
+            heap_.front_has(address >> page_shift, size_class, slot_at(size_class, address % page_size))) {
             return broken("a free slot is in one place", address);
         }
     }
@@ -354,13 +357,13 @@ bool Auditor::stack_is_sound(unsigned size_class) {
 
 bool Auditor::word_is_sound(unsigned size_class) {
     Front const& front = heap_.fronts_[size_class];
-    bool sound = front.slot_bytes == class_size(size_class) && front.reciprocal == class_reciprocal(size_class);
+    bool sound =
+        front.slot_bytes == class_size(size_class) && front.reciprocal == class_reciprocal(size_class);
     for (unsigned w = 0; w < slot_words; ++w) sound = sound && front.full[w] == all_slots(size_class, w);
     if (!sound) return broken("a front knows its class");
     for (Word rest = front.word | front.hidden_word; rest != 0; rest &= rest - 1) {
         uintptr_t const address = front.word_base + slot_offset(size_class, lowest_bit(rest));
-        if (!is_free_slot(address, size_class) ||
-            front.word_live_bias != heap_.view_of(address)->live_bias) {
+        if (!is_free_slot(address, size_class) || front.word_live_bias != heap_.view_of(address)->live_bias) {
             return broken("a front's word holds free slots", address);
         }
     }
@@ -392,7 +395,8 @@ bool Auditor::class_is_sound(unsigned size_class) {
     if (heap_.with_room(size_class) != roomy) return broken("a class's slabs with room are counted exactly");
     if (heap_.spares(size_class) != empty) return broken("a class's spares are counted exactly");
     if (heap_.live(size_class) != live) return broken("a class's live blocks are counted exactly");
-    return live + pooled + stacked_ + popcount(front.word | front.hidden_word) == slabs * class_slots(size_class) ||
+    return live + pooled + stacked_ + popcount(front.word | front.hidden_word) ==
+               slabs * class_slots(size_class) ||
            broken("each slot is live, in its pool, in the stack or in the front's word");
 }
 

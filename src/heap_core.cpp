@@ -75,8 +75,8 @@ bool HeapCore::asked_for_memory(size_t size, size_t align) {
     return oom_hook_ != nullptr && oom_hook_(size, align) != 0;
 }
 
-// What is at hand, or a page of another class's spare; then, when fronts and empty slabs are collected, a slot
-// of the class, or of a larger one that is aligned as well.
+// What is at hand, or a page of another class's spare; then, when fronts and empty slabs are collected, a
+// slot of the class, or of a larger one that is aligned as well.
 uintptr_t HeapCore::find_slot(Request const& request) {
     unsigned size_class = static_cast<unsigned>(class_of(request.size, request.align));
     uintptr_t address = take_slot(size_class, request.size);
@@ -85,7 +85,8 @@ uintptr_t HeapCore::find_slot(Request const& request) {
     collect();
     address = take_slot(size_class, request.size);
     while (address == 0 && ++size_class < class_count) {
-        if (class_size(size_class) % request.align == 0) address = take_slot_at_hand(size_class, request.size);
+        if (class_size(size_class) % request.align == 0)
+            address = take_slot_at_hand(size_class, request.size);
     }
     return address;
 }
@@ -113,7 +114,8 @@ HeapCore::Block HeapCore::live_block(uintptr_t address) const {
     PageView const* const view = view_of(address);
     if (view == nullptr || address % granule != 0) return {0, 0};
     unsigned const what = view->tag(address);
-    if (what == tag::large && address % page_size == 0) return {view->slots(address)[0] << page_shift, class_count};
+    if (what == tag::large && address % page_size == 0)
+        return {view->slots(address)[0] << page_shift, class_count};
     return view->is_live(address) ? Block{class_size(what), what} : Block{0, 0};
 }
 

@@ -107,7 +107,8 @@ private:
     };
     Block live_block(uintptr_t address) const;
 
-    // Does a slot serve the request? Size 0 is rare, and wraps to what is not small; so does an alignment of 0.
+    // Does a slot serve the request? Size 0 is rare, and wraps to what is not small; so does an alignment of
+    // 0.
     static bool is_small(size_t size, size_t align) {
         return ((size - 1) | (align - 1)) < page_size && (align & (align - 1)) == 0;
     }

@@ -5,9 +5,9 @@
 // A node of level 0 stands for a section of word_bits consecutive pages, a node of level L for word_bits
 // nodes of level L - 1; the number of a node is its first page's number shifted right. Every level ends in
 // the root level, where a region has one node, or two when it straddles a boundary. Each tree (the free
-// units, the runs, the spares, the room of each class, the nodes of each buddy order) owns one word, its column, in
-// every node. The columns of a node lie side by side, so an operation that follows a path touches one cache
-// line or two a level.
+// units, the runs, the spares, the room of each class, the nodes of each buddy order) owns one word, its
+// column, in every node. The columns of a node lie side by side, so an operation that follows a path touches
+// one cache line or two a level.
 //
 // Page numbers are absolute (address / 4096), so buddy blocks are aligned in memory, and nothing is
 // subtracted to find a node: the arrays are reached through biases, the addresses that node 0 would have.

@@ -36,7 +36,8 @@ int PageAllocator::add_region(uintptr_t start, size_t size) {
     total_pages_ += pages.count() - map_pages;
     map_pages_ += map_pages;
 
-    if (primary_region_ == nullptr || pages.count() > primary_region_->end_page - primary_region_->first_page) {
+    if (primary_region_ == nullptr ||
+        pages.count() > primary_region_->end_page - primary_region_->first_page) {
         primary_region_ = added;
         primary_index_ = place;
     } else if (place <= primary_index_) {
@@ -47,9 +48,7 @@ int PageAllocator::add_region(uintptr_t start, size_t size) {
 }
 
 // The page map of the primary region may be known further than before.
-void PageAllocator::refresh_primary() {
-    primary_.known_granules = primary_region_->view().known_granules;
-}
+void PageAllocator::refresh_primary() { primary_.known_granules = primary_region_->view().known_granules; }
 
 PageAllocator::Entry const* PageAllocator::entry_at(Word page) const {
     // The last entry that starts at or below the page is one of low ... high - 1.
@@ -83,8 +82,10 @@ const PageView* PageAllocator::learn_view_of(uintptr_t address) {
 }
 
 void PageAllocator::learn(Region& region, Word head) {
-    if (!region.knows_page(head)) region.open(0, head >> word_shift);
-    region.open_next();
+    // At most one section is opened: the head's, or the next one.
+    bool const open = region.knows_page(head);
+    if (!open) region.open(0, head >> word_shift);
+    if (open || region.ends_known_part(head)) region.open_next();
     refresh_primary();
 }
 

@@ -127,7 +127,8 @@ protected:
     }
     [[gnu::cold]] void learn(Region& region, Word head);
     void refresh_primary();
-    [[gnu::cold]] void give_part(Region& region, PageRange pages);  // pages that need not be what was taken at once
+    [[gnu::cold]] void give_part(Region& region,
+                                 PageRange pages);  // pages that need not be what was taken at once
     [[gnu::cold]] uintptr_t allocate_elsewhere(Word count, unsigned order);
     uintptr_t start_block(Region& region, Word head, Word count) {
         taken(region, head);

@@ -95,7 +95,9 @@ bool PageMap::has_geometry(Word first, Word end, size_t header_bytes) const {
     if (view_.tag_bias != layout.place_tags() || handed_bias_ != layout.place_pages(slot_words)) return false;
     if (view_.slots_bias != layout.place_pages(slot_words * sizeof(Word))) return false;
     if (view_.live_bias != layout.place_pages(live_words * sizeof(Word))) return false;
-    if (view_.live_start != live(first) || view_.base != first << page_shift || view_.known_granules != granules(known_end_ - first)) return false;
+    if (view_.live_start != live(first) || view_.base != first << page_shift ||
+        view_.known_granules != granules(known_end_ - first))
+        return false;
     if (known_end_ < first || known_end_ > end) return false;
     for (Word page = first; page < known_end_; page += section_pages) {
         if (!is_open(0, page >> word_shift)) return false;

@@ -5,19 +5,21 @@
 // the allocator.
 //
 // For each page:
+//
 //   tag     1 byte           what the page is
 //   live    a bit a granule  set where a live block of a slab starts
-//   slots   a bit a slot     of a slab: available, and in its pool; in the first page of a run: its page count
-//   handed  1 byte a word    of slots: how many of them were handed out since the slab was set up
-// and the nodes of the trees (nodes.hpp), one of level 0 a section of word_bits pages: 1.05 % of the region in
-// all, 1.7 % with the fine classes, whose pages have up to 256 slots.
+//   slots   a bit a slot     of a slab: free, in its pool; in the first page of a run: its page count
+//   handed  1 byte a word    of slots: how many were handed out since the slab was set up
+//
+// and the nodes of the trees (nodes.hpp), one of level 0 a section of word_bits pages: 1.06 % of the region
+// in all, 1.7 % with the fine classes, whose pages have up to 256 slots.
 //
 // The map is lazy. Memory on a bare machine is garbage and clearing 1 % of 64 GiB at boot is too dear, so a
 // node counts only when its parent's bit in the column `known` is set, and so on up to the root, which is
 // cleared at the start. Opening a node clears its words; opening one of level 0 clears also the tags and the
-// live bits of its pages. The other bytes of a page count only when its tag says so. Below `known_end` all sections are open,
-// which makes the usual test one comparison; each use of pages moves known_end one section on, so that it
-// reaches the region's end after a while.
+// live bits of its pages. The other bytes of a page count only when its tag says so. Below `known_end` all
+// sections are open, which makes the usual test one comparison; each use of pages moves known_end one section
+// on, so that it reaches the region's end after a while.
 #ifndef SLABHEAP_PAGE_MAP_HPP
 #define SLABHEAP_PAGE_MAP_HPP
 
@@ -37,7 +39,7 @@ constexpr bool is_slab(uint8_t t) { return t < class_count; }
 constexpr bool is_freed_slab(uint8_t t) { return t >= freed_slab && t < freed_slab + class_count; }
 }  // namespace tag
 
-constexpr unsigned live_words = page_size / granule / word_bits;  // a page's
+constexpr unsigned live_words = page_size / granule / word_bits;                    // a page's
 constexpr unsigned slot_words = max_slots > word_bits ? max_slots / word_bits : 1;  // a page's
 constexpr unsigned granule_word_shift = granule_shift + word_shift;  // log2 of the bytes of a live word
 
@@ -102,6 +104,8 @@ public:
 
     const PageView& view() const { return view_; }
 
+    // Is the page's section the first behind the known part?
+    bool ends_known_part(Word page) const { return page >> word_shift == known_end_ >> word_shift; }
     // Is the whole map open?
     bool knows_all() const { return known_end_ == end_page; }
     bool contains(Word page) const { return page >= first_page && page < end_page; }

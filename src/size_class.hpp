@@ -55,7 +55,8 @@ constexpr bool fits_a_class(size_t size, size_t align) { return size <= page_siz
 // Offset / class size = offset * reciprocal / 2^reciprocal_shift, for every offset into a page.
 constexpr unsigned reciprocal_shift = 24;
 constexpr uint32_t class_reciprocal(unsigned size_class) {
-    return static_cast<uint32_t>(((1u << reciprocal_shift) + class_size(size_class) - 1) / class_size(size_class));
+    return static_cast<uint32_t>(((1u << reciprocal_shift) + class_size(size_class) - 1) /
+                                 class_size(size_class));
 }
 
 // The slot that the byte at this offset into a page belongs to, and the offset at which a slot starts. Bytes
@@ -98,11 +99,11 @@ constexpr Word class_of(size_t size, size_t align) {
 }
 
 // Is every class that is larger than one with slots aligned to align aligned so, too?
-constexpr bool larger_classes_align(size_t align) {
+constexpr bool larger_classes_align([[maybe_unused]] size_t align) {
 #ifdef SLABHEAP_FINE_SIZE_CLASSES
     return align <= granule;
 #else
-    return align <= page_size;
+    return true;
 #endif
 }
 

@@ -47,8 +47,8 @@ struct alignas(64) Front {
     Word full[slot_words];     // the pool of an empty slab
     Word word_handed;          // slots of the word that had ever been handed out when it was taken
 
-    // While the block freed last is one that the primary view does not know, it is here, and the front hidden:
-    // depth, limit and word are 0, so that both of the usual paths leave for the slow ones.
+    // While the block freed last is one that the primary view does not know, it is here, and the front
+    // hidden: depth, limit and word are 0, so that both of the usual paths leave for the slow ones.
     uintptr_t other;
     Word hidden_depth;
     Word hidden_limit;
@@ -121,19 +121,22 @@ public:
         return region != nullptr;
     }
 
-    // Empties all fronts and gives every empty slab back to the pages. Cost: the fronts' blocks and the spares.
+    // Empties all fronts and gives every empty slab back to the pages. Cost: the fronts' blocks and the
+    // spares.
     [[gnu::cold]] void collect();
 
     // Empties the stacks, because the primary view changed.
     [[gnu::cold]] void empty_stacks();
 
     // Was this slot of a slab ever handed out since the slab was set up? For a page that is or was a slab.
-    [[gnu::cold]] bool was_handed_out(Region const& region, Word page, unsigned size_class, unsigned slot) const;
+    [[gnu::cold]] bool was_handed_out(Region const& region, Word page, unsigned size_class,
+                                      unsigned slot) const;
 
     // Is the slot in the word of its class's front?
     bool front_has(Word page, unsigned size_class, unsigned slot) const {
         Front const& front = fronts_[size_class];
-        uintptr_t const word_base = (page << page_shift) + slot_offset(size_class, first_slot(slot / word_bits));
+        uintptr_t const word_base =
+            (page << page_shift) + slot_offset(size_class, first_slot(slot / word_bits));
         return front.word_base == word_base && ((front.word | front.hidden_word) & bit_of(slot)) != 0;
     }
 
@@ -190,8 +193,8 @@ protected:
     [[gnu::cold]] static void hide(Front& front, uintptr_t other);
     [[gnu::cold]] static uintptr_t show(Front& front);
 
-    // A pool is no longer empty, or one of its words is full: the slab has room, becomes a spare, or goes back
-    // to the pages.
+    // A pool is no longer empty, or one of its words is full: the slab has room, becomes a spare, or goes
+    // back to the pages.
     void slab_changed(Word size_class, uintptr_t address);
 
     // Puts the next word of slots into the front, from a slab with room or from a new one.
