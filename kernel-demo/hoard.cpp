@@ -13,22 +13,15 @@ namespace {
 constexpr size_t kib = 1024;
 constexpr size_t sizes[Hoard::kinds] = {64,   4096,    1024, 20 * kib, 256,       4096 * kib, 128,
                                         2048, 8 * kib, 512,  64 * kib, 256 * kib, 1024 * kib};
-constexpr size_t end_bytes = 256;
 
 }  // namespace
 
 void Hoard::write(Block* block) {
-    char* content = reinterpret_cast<char*>(block + 1);
-    if (block->size <= 2 * end_bytes) return fill(content, block->size - sizeof *block);
-    fill(content, end_bytes);
-    fill(reinterpret_cast<char*>(block) + block->size - end_bytes, end_bytes);
+    fill_ends(block + 1, block->size - sizeof *block);
 }
 
-bool Hoard::is_intact(Block* block) {
-    const char* content = reinterpret_cast<char*>(block + 1);
-    if (block->size <= 2 * end_bytes) return intact(content, block->size - sizeof *block);
-    return intact(content, end_bytes) &&
-           intact(reinterpret_cast<char*>(block) + block->size - end_bytes, end_bytes);
+bool Hoard::is_intact(const Block* block) {
+    return ends_intact(block + 1, block->size - sizeof *block);
 }
 
 bool Hoard::take(size_t size) {

@@ -30,7 +30,7 @@ private:
     };
 
     static void write(Block* block);
-    static bool is_intact(Block* block);
+    static bool is_intact(const Block* block);
     void give_back(Block** link);
 
     Block* first_ = nullptr;

@@ -4,11 +4,13 @@
  */
 #include "log.h"
 
+#include "hooks.h"
 #include "machine.h"
+#include "machine_cpus.h"
 #include "print.h"
 #include "record.h"
 
-enum { CALLERS = 18, ADDRESSES_PER_LINE = 6 };
+enum { ADDRESSES_PER_LINE = 6 };
 
 void heading(const char *text) {
     print("\n%s\n", text);
@@ -67,13 +69,39 @@ void report_backtrace(const struct caller *callers, size_t count) {
     record_list_end();
 }
 
+static void report_other(size_t cpu) {
+    struct caller callers[MOST_CALLERS];
+    size_t count = machine_where(cpu, callers, MOST_CALLERS);
+    print("CPU %zu%s\n", cpu, count == 0 ? ", which cannot be stopped" : "");
+    record_object(NULL);
+    record_number("cpu", cpu);
+    if (count != 0) report_backtrace(callers, count);
+    record_object_end();
+}
+
+void report_others(void) {
+    record_list("others");
+    for (size_t cpu = 0; cpu < machine_cpu_count(); cpu++) {
+        if (cpu != cpu_index()) report_other(cpu);
+    }
+    record_list_end();
+}
+
+struct short_text on_cpu(void) {
+    struct short_text result = {""};
+    if (machine_cpu_count() > 1) print_to(result.text, sizeof result.text, " on CPU %zu", cpu_index());
+    return result;
+}
+
 void panic(const char *sentence) {
-    struct caller callers[CALLERS];
+    struct caller callers[MOST_CALLERS];
+    machine_stop_others();
     machine_screen_close();
-    print("\npanic: %s\n", sentence);
+    print("\npanic%s: %s\n", on_cpu().text, sentence);
     record_start("panic");
     record_text("sentence", sentence);
-    report_backtrace(callers, machine_backtrace(callers, CALLERS));
+    record_number("cpu", cpu_index());
+    report_backtrace(callers, machine_backtrace(callers, MOST_CALLERS));
     record_end();
     machine_exit(VERDICT_CRASH);
 }

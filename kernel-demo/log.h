@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "machine.h"
+#include "print.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -33,6 +34,12 @@ void report_call(const struct heap_call *call, uintptr_t first, uintptr_t second
 
 /* The innermost first, guesses with a question mark. They join the record that is open. */
 void report_backtrace(const struct caller *callers, size_t count);
+
+/* Where the other CPUs are, after machine_stop_others. They join the record that is open. */
+void report_others(void);
+
+/* " on CPU 2", where there is more than one; else nothing. */
+struct short_text on_cpu(void);
 
 /* Says why, and the way that led there; then ends the boot. */
 void panic(const char *sentence) __attribute__((noreturn));

@@ -16,7 +16,7 @@ extern "C" {
 #endif
 
 /* How a boot can end; the number is what the emulator is told. */
-enum verdict { VERDICT_PASS = 0x10, VERDICT_FAIL = 0x11, VERDICT_CRASH = 0x12 };
+enum verdict { VERDICT_PASS = 0x10, VERDICT_FAIL = 0x11, VERDICT_CRASH = 0x12, VERDICT_HANG = 0x13 };
 
 /*
  * What the loader left, in its own memory: it lasts until the heap's user writes there, so copy it.
@@ -85,6 +85,7 @@ struct caller {
     int is_guess;      /* it may be something else, or not be the next */
 };
 size_t machine_backtrace(struct caller *callers, size_t room);
+enum { MOST_CALLERS = 30 }; /* the room that reports have */
 
 /*
  * Calls a function whose arguments and result are words, and counts its instructions, from the first to the

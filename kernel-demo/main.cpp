@@ -4,6 +4,7 @@
 #include "bench.hpp"
 #include "boot_info.h"
 #include "command_line.hpp"
+#include "cpus.hpp"
 #include "live.hpp"
 #include "machine.h"
 #include "misbehave.hpp"
@@ -11,6 +12,7 @@
 #include "self_test.hpp"
 #include "show.hpp"
 #include "slabheap/slabheap.h"
+#include "storm.hpp"
 
 namespace demo {
 
@@ -50,12 +52,15 @@ void audit(size_t used_at_start) {
 
 void run(const boot_info& boot) {
     slab_stats stats;
-    slab_heap_stats(&stats);
     slab_heap_set_fault_handler(panic_on_misuse);
     show_memory_map(boot);
+    start_cpus(boot);
+    slab_heap_stats(&stats);
     show_figures(boot);
     if (told_to(boot, "bench")) {
         run_bench();
+    } else if (told_to(boot, "storm")) {
+        run_storm(boot);
     } else {
         self_test();
         misbehave_as_told(boot);

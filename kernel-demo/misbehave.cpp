@@ -63,12 +63,61 @@ constexpr Crash crashes[] = {
     {"crash=frame", lose_frame_pointer}, {"crash=misuse", free_twice},
 };
 
+[[gnu::noinline]] void hang() {
+    for (volatile bool forever = true; forever;) continue;
+}
+
+[[gnu::noinline]] void panic_in_storm(SharedHeap&) {
+    panic("the command line says so");
+}
+
+[[gnu::noinline]] void overflow_stack_in_storm(SharedHeap&) {
+    overflow_stack();
+}
+
+[[gnu::noinline]] void hang_in_storm(SharedHeap&) {
+    hang();
+}
+
+[[gnu::noinline]] void free_twice_in_storm(SharedHeap& heap) {
+    void* block = heap.allocate(100);
+    heap.free(block);
+    heap.free(block);
+}
+
+// The heap calls its fault handler before it gives up what it holds.
+void hang_in_handler(const slab_fault*) {
+    hang();
+}
+
+[[gnu::noinline]] void hang_in_call(SharedHeap& heap) {
+    heap.set_fault_handler(hang_in_handler);
+    free_twice_in_storm(heap);
+}
+
+struct StormEnd {
+    const char* word;
+    Mischief run;
+};
+constexpr StormEnd storm_ends[] = {
+    {"storm=panic", panic_in_storm},       {"storm=stack", overflow_stack_in_storm},
+    {"storm=misuse", free_twice_in_storm}, {"storm=hang", hang_in_storm},
+    {"storm=lock", hang_in_call},
+};
+
 }  // namespace
+
+Mischief mischief_of(const boot_info& boot) {
+    for (const StormEnd& end : storm_ends) {
+        if (told_to(boot, end.word)) return end.run;
+    }
+    return nullptr;
+}
 
 void misbehave_as_told(const boot_info& boot) {
     if (told_to(boot, "hang")) {
         heading("hanging, as the command line says");
-        for (volatile bool forever = true; forever;) continue;
+        hang();
     }
     if (told_to(boot, "reset")) {
         heading("resetting, as the command line says");

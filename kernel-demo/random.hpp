@@ -11,6 +11,10 @@ namespace demo {
 
 class Random {
 public:
+    constexpr Random() = default;
+    // Another sequence for each seed that is not 0.
+    constexpr explicit Random(uint32_t seed) : state_(seed) {}
+
     // 0 ... limit - 1.
     size_t below(size_t limit) {
         state_ ^= state_ << 13;

@@ -3,6 +3,7 @@
 // Lines of the log have at most 79 columns, so that the screen shows them as the serial line does.
 #include "report.hpp"
 
+#include "machine_cpus.h"
 #include "print.h"
 #include "record.h"
 
@@ -27,12 +28,21 @@ void print_wrapped(const char* text, size_t indent) {
     }
 }
 
+void show_misuse(const slab_fault& fault, const char* sentence, size_t indent) {
+    print_wrapped(sentence, indent);
+    record_start("misuse");
+    record_text("sentence", sentence);
+    record_address("address", reinterpret_cast<uintptr_t>(fault.address));
+    record_end();
+}
+
 void panic_on_misuse(const slab_fault* fault) {
     char sentence[320];
+    machine_stop_others();
     slab_fault_describe(fault, sentence, sizeof sentence);
     machine_screen_close();
     heading("misuse of the heap");
-    print_wrapped(sentence, 2);
+    show_misuse(*fault, sentence, 2);
     panic("the kernel has broken the heap's contract");
 }
 

@@ -20,6 +20,9 @@ namespace demo {
 // Prints a long text in lines that fit the screen, each indented by so many columns.
 void print_wrapped(const char* text, size_t indent);
 
+// The sentence that the heap has for a fault, in lines indented by so many columns.
+void show_misuse(const slab_fault& fault, const char* sentence, size_t indent);
+
 // The heap's fault handler while nothing is broken on purpose: says what was broken, and gives up.
 void panic_on_misuse(const slab_fault* fault);
 

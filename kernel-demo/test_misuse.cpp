@@ -4,7 +4,6 @@
 // not been made.
 #include "fault_report.hpp"
 #include "pattern.hpp"
-#include "record.h"
 #include "report.hpp"
 #include "self_test.hpp"
 #include "slabheap/slabheap.h"
@@ -39,11 +38,7 @@ void expect_fault(const char* name, slab_fault_kind kind, const void* address, C
 }
 
 void show_sentence() {
-    print_wrapped(fault_report.sentence, 9);
-    record_start("misuse");
-    record_text("sentence", fault_report.sentence);
-    record_address("address", reinterpret_cast<uintptr_t>(fault_report.fault.address));
-    record_end();
+    show_misuse(fault_report.fault, fault_report.sentence, 9);
 }
 
 }  // namespace

@@ -87,7 +87,7 @@ void test_reserve() {
     slab_free(other);
     check.require(slab_heap_release(window, size) == SLAB_OK, "and they can be given back", window);
     check.require(total_bytes() == total, "all of them", window);
-    check.done("4 pages at %p out of the heap and back", window);
+    check.done("4 pages at %p, out and back again", window);
 }
 
 }  // namespace demo

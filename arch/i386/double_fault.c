@@ -21,6 +21,9 @@ struct task_state {
     uint16_t io_map;
 };
 
+/* The places that start-up's table of segments has for tasks. */
+extern uint64_t task_descriptors[2];
+
 static struct task_state kernel = {.io_map = sizeof(struct task_state)};
 static struct task_state report = {.io_map = sizeof(struct task_state)};
 static char stack[STACK_BYTES] __attribute__((aligned(16)));
@@ -38,7 +41,8 @@ static void report_double_fault(void) {
     exception(&frame);
 }
 
-void double_fault_start(struct gate *gate) {
+void special_stacks_start(struct gate gates[]) {
+    struct gate *gate = &gates[DOUBLE_FAULT];
     __asm__ volatile("mov %%cr3, %0" : "=r"(report.page_directory));
     report.address = (uintptr_t)report_double_fault;
     report.flags = FLAGS;

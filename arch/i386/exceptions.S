@@ -33,11 +33,13 @@ report:
     push %ecx
     push %ebx
     push %eax
-    mov %esp, %eax
+    mov %esp, %ebp                      /* backtraces find the frame by it */
     and $-16, %esp
     sub $12, %esp
-    push %eax
+    push %ebp
     call exception                      /* does not return */
+    .globl entry_returns
+entry_returns:
 
     .globl clock_entry
 clock_entry:

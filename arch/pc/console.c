@@ -43,6 +43,7 @@ void machine_start(void) {
     screen_start();
     exceptions_start();
     clock_start();
+    cpus_find();
 }
 
 void machine_write(const char *text, size_t length) {

@@ -5,21 +5,18 @@
  */
 #include "exceptions.h"
 
+#include "hooks.h"
 #include "log.h"
 #include "machine.h"
+#include "machine_cpus.h"
 #include "pc.h"
 #include "print.h"
 #include "record.h"
 #include "slabheap/slabheap.h"
 
-enum { CODE_SEGMENT = 0x08, PRESENT_INTERRUPT_GATE = 0x8e00, GATES = CLOCK_VECTOR + 1 };
+enum { CODE_SEGMENT = 0x08, PRESENT_INTERRUPT_GATE = 0x8e00 };
 enum { INVALID_TASK = 10, NO_SEGMENT = 11, STACK_FAULT = 12, PROTECTION = 13, PAGE_FAULT = 14 };
-enum { TEXT = 128, REGISTERS_PER_LINE = sizeof(uintptr_t) == 8 ? 3 : 4, CALLERS = 18 };
-
-struct __attribute__((packed)) table_register {
-    uint16_t last_byte;
-    const void *table;
-};
+enum { TEXT = 128, REGISTERS_PER_LINE = sizeof(uintptr_t) == 8 ? 3 : 4 };
 
 static struct gate gates[GATES];
 
@@ -47,11 +44,15 @@ static void set_gate(struct gate *gate, uintptr_t entry) {
 }
 
 void exceptions_start(void) {
-    for (size_t i = 0; i < EXCEPTION_VECTORS; i++) {
-        set_gate(&gates[i], (uintptr_t)exception_entries + i * EXCEPTION_ENTRY_BYTES);
+    for (size_t i = 0; i < ENTRIES; i++) {
+        set_gate(&gates[i], (uintptr_t)exception_entries + i * ENTRY_BYTES);
     }
     set_gate(&gates[CLOCK_VECTOR], (uintptr_t)clock_entry);
-    double_fault_start(&gates[DOUBLE_FAULT]);
+    special_stacks_start(gates);
+    exceptions_load();
+}
+
+void exceptions_load(void) {
     load_table(gates, sizeof gates);
 }
 
@@ -66,7 +67,8 @@ static const char *name_of(const struct exception_frame *frame) {
 }
 
 static int is_guard(uintptr_t address) {
-    return address < kernel_stack.start && kernel_stack.start - address <= SLAB_PAGE_SIZE;
+    struct stack stack = stack_around(address);
+    return address < stack.start && stack.start - address <= SLAB_PAGE_SIZE;
 }
 
 /* What lies at an address that cannot be accessed. */
@@ -136,6 +138,7 @@ static void record_exception(const struct exception_frame *frame, uintptr_t cr2,
     record_start("exception");
     record_number("vector", frame->vector);
     record_text("name", name_of(frame));
+    record_number("cpu", cpu_index());
     record_address("address", frame->address);
     record_text("meaning", meaning);
     record_address("error_code", frame->error_code);
@@ -150,11 +153,13 @@ static void record_exception(const struct exception_frame *frame, uintptr_t cr2,
 void exception(const struct exception_frame *frame) {
     static int is_reporting;
     char meaning[TEXT];
-    struct caller callers[CALLERS] = {{frame->address, 0}};
+    struct caller callers[MOST_CALLERS];
     uintptr_t cr2;
     __asm__ volatile("mov %%cr2, %0" : "=r"(cr2));
+    machine_stop_others();
     machine_screen_close();
-    print("\nexception %zu (%s) at %p\n", (size_t)frame->vector, name_of(frame), (void *)frame->address);
+    print("\nexception %zu (%s)%s at %p\n", (size_t)frame->vector, name_of(frame), on_cpu().text,
+          (void *)frame->address);
     if (is_reporting) machine_exit(VERDICT_CRASH); /* in a report: there is no telling more */
     is_reporting = 1;
 
@@ -162,9 +167,8 @@ void exception(const struct exception_frame *frame) {
     if (meaning[0] != '\0') print("  %s\n", meaning);
     show_registers(frame, cr2);
     record_exception(frame, cr2, meaning);
-    size_t count = 1 + backtrace_from(frame->registers[STACK_POINTER], frame->registers[FRAME_POINTER],
-                                      callers + 1, CALLERS - 1);
-    report_backtrace(callers, count);
+    report_backtrace(callers, backtrace_of(frame, callers, MOST_CALLERS));
+    if (frame->vector == NMI) report_others();
     record_end();
     machine_exit(VERDICT_CRASH);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How CPU exceptions come in: the CPU's table of gates, the entries behind them (exceptions.S), and the frame
- * that an entry leaves on the stack. Both CPUs differ in the registers that they have, and in how the double
- * fault gets a stack of its own.
+ * How CPU exceptions and interrupts come in: the CPU's table of gates, the entries behind them
+ * (exceptions.S), and the frame that an entry leaves on the stack. Both CPUs differ in the registers that
+ * they have, in how the double fault gets a stack of its own, and in what they do with interrupts.
  */
 #ifndef ARCH_PC_EXCEPTIONS_H
 #define ARCH_PC_EXCEPTIONS_H
@@ -10,13 +10,25 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Where exception `vector` enters: exception_entries + vector * EXCEPTION_ENTRY_BYTES. */
-enum { EXCEPTION_VECTORS = 32, EXCEPTION_ENTRY_BYTES = 16, DOUBLE_FAULT = 8 };
+#include "machine.h"
+
+/* Where `vector` enters, of the ENTRIES that there are: exception_entries + vector * ENTRY_BYTES. */
+#ifdef __x86_64__
+enum { ENTRIES = 64, GATES = 64 };
+#else
+enum { ENTRIES = 32, GATES = 33 };
+#endif
+enum { ENTRY_BYTES = 16 };
 extern const char exception_entries[];
 
-/* Where the clock's interrupt enters, and its vector. */
-enum { CLOCK_VECTOR = 32 };
+/* Vectors: the CPU's own come first, then those of interrupts. */
+enum { NMI = 2, DOUBLE_FAULT = 8, EXCEPTION_VECTORS = 32, CLOCK_VECTOR = 32 };
+
+/* Where the clock's interrupt enters instead. */
 extern const char clock_entry[];
+
+/* Where entries go on when their handlers return. The handler's caller's frame pointer is then the frame. */
+extern const char entry_returns[];
 
 /* The registers in the order of the frame. Two of them have the same place on both CPUs. */
 #ifdef __x86_64__
@@ -37,8 +49,11 @@ struct exception_frame {
     uintptr_t flags;
 };
 
-/* Reports an exception and ends the boot. Called by the entries. */
+/* Reports an exception and ends the boot. */
 void exception(const struct exception_frame *frame) __attribute__((noreturn));
+
+/* As machine_backtrace, from the place on that the frame tells of. */
+size_t backtrace_of(const struct exception_frame *frame, struct caller *callers, size_t room);
 
 /* An entry of the CPU's table. */
 struct gate {
@@ -52,14 +67,22 @@ struct gate {
 #endif
 };
 
-/*
- * Makes the double fault's gate one that changes to a stack of its own: the one in use may be what is
- * wrong.
- */
-void double_fault_start(struct gate *gate);
+/* What the CPU's registers for tables hold. */
+struct __attribute__((packed)) table_register {
+    uint16_t last_byte;
+    const void *table;
+};
 
-/* The places that start-up's table of segments has for tasks; the first one's selector. */
-extern uint64_t task_descriptors[2];
+/* Makes this CPU use the gates. */
+void exceptions_load(void);
+
+/*
+ * Makes the double fault's gate, and others of that kind, change to a stack of its own: the one in use may be
+ * what is wrong.
+ */
+void special_stacks_start(struct gate gates[]);
+
+/* The first selector of a task in the table of segments. */
 enum { TASK_SELECTOR = 0x18 };
 
 /* A task's descriptor, without the upper half of a 64-bit address. */

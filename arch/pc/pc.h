@@ -14,22 +14,28 @@
 /* The first address that this CPU cannot reach, a multiple of the page size. */
 extern const uint64_t cpu_limit;
 
-/* The page table of the lowest memory, where each page has its entry; start-up fills it in. */
-enum { LOW_PAGES = 4096 / sizeof(uintptr_t) };
-extern uintptr_t low_table[LOW_PAGES];
-
-/* The stack in use, bytes start ... end - 1; below it is a guard page. Start-up keeps this. */
-extern struct stack {
+/* Bytes start ... end - 1. */
+struct stack {
     uintptr_t start;
     uintptr_t end;
-} kernel_stack;
+};
+
+/* This CPU's stack that has the address; if none has, the ordinary one, which is above a guard page. */
+struct stack stack_around(uintptr_t address);
+
+/* The beats of the clock. */
+enum { BEATS_PER_SECOND = 50 };
 
 void exceptions_start(void);
 void clock_start(void);
 void screen_start(void);
+void cpus_find(void); /* what tells of the machine's CPUs, as long as page 0 can be read */
 
-/* As machine_backtrace, from these registers on. */
-size_t backtrace_from(uintptr_t stack_pointer, uintptr_t frame_pointer, struct caller *callers, size_t room);
+/*
+ * Maps the 2 MiB around a device's address so that no cache comes in between. Returns 1, or 0 when ordinary
+ * memory is there, or no memory for tables.
+ */
+int map_uncached(uint64_t address);
 
 /* Waits until the last character of log and record has left. */
 void console_drain(void);
@@ -45,6 +51,16 @@ static inline uint8_t port_read(uint16_t port) {
     uint8_t value;
     __asm__ volatile("inb %1, %0" : "=a"(value) : "Nd"(port));
     return value;
+}
+
+static inline void write_msr(uint32_t number, uint64_t value) {
+    __asm__ volatile("wrmsr" : : "c"(number), "a"((uint32_t)value), "d"((uint32_t)(value >> 32)));
+}
+
+static inline uint64_t read_msr(uint32_t number) {
+    uint32_t low, high;
+    __asm__ volatile("rdmsr" : "=a"(low), "=d"(high) : "c"(number));
+    return low | (uint64_t)high << 32;
 }
 
 #endif

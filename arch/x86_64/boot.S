@@ -16,43 +16,41 @@
     .set LARGE_PAGE, 0x83               /* present, writable, 2 MiB */
     .set DIRECTORIES, 4                 /* of 512 large pages each: 4 GiB */
 
+    .set STACK_START, 16                /* struct cpu */
+    .set STACK_END, 24
+
     .section .multiboot, "a"
     .balign 4
     .long MULTIBOOT_MAGIC, MULTIBOOT_FLAGS, -(MULTIBOOT_MAGIC + MULTIBOOT_FLAGS)
 
     .section .bss
     .balign PAGE
+    .globl top_table
 top_table:
     .skip PAGE
 pointer_table:
     .skip PAGE
 directories:
     .skip DIRECTORIES * PAGE
-    .globl low_table
 low_table:
     .skip PAGE
+    .globl boot_stack
 boot_stack:
     .skip STACK_BYTES
+    .globl boot_stack_top
 boot_stack_top:
 
     .section .data
     .balign 8
+    .globl descriptors
 descriptors:
     .quad 0
     .quad 0x00af9a000000ffff            /* 0x08: 64-bit code */
     .quad 0x00cf92000000ffff            /* 0x10: data */
-    .globl task_descriptors
-task_descriptors:
-    .quad 0, 0                          /* 0x18: a task */
 descriptors_end:
 descriptor_register:
     .word descriptors_end - descriptors - 1
     .quad descriptors
-
-    .balign 8
-    .globl kernel_stack
-kernel_stack:
-    .quad boot_stack, boot_stack_top
 
     .section .rodata
 no_long_mode_text:
@@ -177,9 +175,9 @@ long_mode:
     test %eax, %eax
     jz panic_called
     lea PAGE(%rbx), %rax
-    mov %rax, kernel_stack(%rip)
+    mov %rax, first_cpu + STACK_START(%rip)
     add $STACK_BYTES, %rax
-    mov %rax, kernel_stack + 8(%rip)
+    mov %rax, first_cpu + STACK_END(%rip)
     mov %rax, %rsp
     lea stack_call(%rip), %rdi
     mov $PAGE + STACK_BYTES, %esi

@@ -93,10 +93,10 @@ def wait_until(true, what):
 
 
 class Machine:
-    """A machine with the kernel that is made for it, under the words of a command line. One that does not end
-    with the kernel stays as it was then."""
+    """A machine with the kernel that is made for it, under the words of a command line, and with what QEMU is
+    told besides. One that does not end with the kernel stays as it was then."""
 
-    def __init__(self, arch, words, ends=True):
+    def __init__(self, arch, words, ends=True, options=()):
         exit_device = ["-device", "isa-debug-exit,iobase=0xf4,iosize=0x04"] if ends else []
         self.directory = pathlib.Path(tempfile.mkdtemp())
         self.record = self.directory / "record"
@@ -105,7 +105,7 @@ class Machine:
             ["timeout", "--kill-after=5", str(SECONDS), f"qemu-system-{arch}", "-m", "64M",
              "-display", "none", "-no-reboot", "-kernel", artefact(arch, "kernel-demo/slabheap-demo.boot"),
              "-append", words, "-serial", "null", "-serial", f"file:{self.record}",
-             "-qmp", "stdio", *exit_device],
+             "-qmp", "stdio", *exit_device, *options],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         self.qemu.stdout.readline()  # the greeting
         self.execute("qmp_capabilities")

@@ -86,8 +86,8 @@ class Log:
         members = {"where": where} if where else {}
         self.add("check", name=name, passed=False, broken=promise, **members)
 
-    def sentence(self, text):
-        rest = self.rows(r" {9}(\S.*)")
+    def sentence(self, indent, text):
+        rest = self.rows(rf"{indent}(\S.*)")
         self.add("misuse", sentence=" ".join([text, *(row[0] for row in rest)]))
 
     def picture(self, region, amount, unit):
@@ -97,7 +97,7 @@ class Log:
     def verdict(self, passed, failed, checks):
         self.add("verdict", passed=passed == "PASS", checks=int(checks), failed=int(failed or 0))
 
-    def exception(self, vector, name, address):
+    def exception(self, vector, name, cpu, address):
         is_explained = not re.match(r"  \w+ +[0-9a-f]{8}", self.lines[0])
         meaning = self.lines.pop(0).strip() if is_explained else ""
         registers = []
@@ -106,12 +106,33 @@ class Log:
         registers = {register: f"{int(value, 16):#x}" for register, value in registers}
         flags, segment, code = re.fullmatch(r"  flags (\w+), code segment (\w+), error code (\w+)",
                                             self.lines.pop(0)).groups()
-        self.add("exception", vector=int(vector), name=name, address=address, meaning=meaning,
-                 error_code=code, cr2=registers.pop("cr2"), flags=f"0x{flags}", code_segment=f"0x{segment}",
-                 registers=registers, backtrace=self.backtrace())
+        backtrace = self.backtrace()
+        others = {"others": self.others()} if name == "non-maskable interrupt" else {}
+        self.add("exception", vector=int(vector), name=name, cpu=int(cpu or 0), address=address,
+                 meaning=meaning, error_code=code, cr2=registers.pop("cr2"), flags=f"0x{flags}",
+                 code_segment=f"0x{segment}", registers=registers, backtrace=backtrace, **others)
 
-    def panic(self, sentence):
-        self.add("panic", sentence=sentence, backtrace=self.backtrace())
+    def panic(self, cpu, sentence):
+        self.add("panic", sentence=sentence, cpu=int(cpu or 0), backtrace=self.backtrace())
+
+    def hang(self, cpu, seconds, says):
+        self.add("hang", cpu=int(cpu), seconds=int(seconds), says=int(says), backtrace=self.backtrace(),
+                 others=self.others())
+
+    def others(self):
+        found = []
+        while self.lines and self.lines[0].startswith("CPU "):
+            cpu, = re.fullmatch(r"CPU (\d+)", self.lines.pop(0)).groups()
+            found.append({"cpu": int(cpu), "backtrace": self.backtrace()})
+        return found
+
+    def storm(self):
+        names = ("cpu", "operations", "in_interrupts", "frees_for_others", "interrupts", "nmis")
+        for row in self.rows(r" +(\d+) +(\d+) +(\d+) +(\d+) +(\d+) +(\d+)"):
+            self.add("storm", **dict(zip(names, map(int, row))))
+
+    def silent_cpu(self, apic):
+        self.add("silent_cpu", apic=int(apic))
 
     def backtrace(self):
         assert self.lines.pop(0) == "backtrace"
@@ -129,12 +150,15 @@ class Log:
         (r"instructions, over (\d+) pairs .*", bench),
         (r"  \[ok\]   (.*?) \.+ (.*)", passed),
         (r"  \[FAIL\] (.*?) \.+ broken: (.*?)(?: \((0x[0-9a-f]+)\))?", failed),
-        (r" {9}(slab_\w+: .*)", sentence),
+        (r"( +)(slab_\w+: .*)", sentence),
         (r"  region (\d+), .*, (\d+) (\w+) a character", picture),
         (r"verdict: (PASS|FAIL) \((?:(\d+) of )?(\d+) checks\)", verdict),
-        (r"exception (\d+) \((.*)\) at (0x[0-9a-f]+)", exception),
-        (r"panic: (.*)", panic),
-        (r"([a-z].*)", section),
+        (r"  CPU +operations .*", storm),
+        (r"  the one with local APIC (\d+) does not start", silent_cpu),
+        (r"exception (\d+) \((.*)\)(?: on CPU (\d+))? at (0x[0-9a-f]+)", exception),
+        (r"panic(?: on CPU (\d+))?: (.*)", panic),
+        (r"hang: CPU (\d+) has not got on for (\d+) seconds, says CPU (\d+)", hang),
+        (r"([a-z].*|CPUs)", section),
     ]
 
 

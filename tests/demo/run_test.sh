@@ -71,8 +71,8 @@ names_options() {
 test_usage() {
     run --help
     result 'help names every option' \
-        names_options --arch --compiler --check --json --bench --window --screenshot '--gdb[[]=PORT[]]' --memory \
-        --append --timeout --help
+        names_options --arch --compiler --check --json --bench --storm --smp --window --screenshot \
+        '--gdb[[]=PORT[]]' --memory --append --timeout --help
     run --fast
     result 'an unknown option is refused' ended_with 2 "unknown option '--fast'"
     run --arch m68k
@@ -85,6 +85,12 @@ test_usage() {
     result '--check and --json are refused together' ended_with 2 '--check shows one line'
     run --bench --check
     result '--bench and --check are refused together' ended_with 2 '--bench shows a table'
+    run --storm --screenshot "$work/picture.png"
+    result '--storm and --screenshot are refused together' ended_with 2 '--storm shows a table'
+    run --smp 65
+    result 'more CPUs than the kernel can have are refused' ended_with 2 "1 to 64, not '65'"
+    run --arch i386 --smp 2
+    result 'several CPUs on i386 are refused' ended_with 2 'on i386 the kernel uses one CPU'
     run --window --screenshot "$work/picture.png"
     result '--window and --screenshot are refused together' ended_with 2 '--screenshot needs no --window'
     output=$(env -u DISPLAY -u WAYLAND_DISPLAY ./kernel-demo/run --window 2>&1) || status=$?
@@ -110,6 +116,7 @@ test_endings() {
     result "$arch: with exception and address" has '^exception 6 \(invalid opcode\) at 0x1[0-9a-f]{5}$'
     run --arch "$arch" --append hang --timeout 3
     result "$arch: a kernel that hangs is stopped" ended_with 5 'the kernel hung: stopped after 3 seconds'
+    result "$arch: and tells where, as it is asked" has '^  0x[0-9a-f]+ +demo::hang\(\) at misbehave.cpp:'
     run --arch "$arch" --append reset
     result "$arch: a reset is reported" ended_with 6 'the kernel reset the machine'
     run --arch "$arch" --memory 2M

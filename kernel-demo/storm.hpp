@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: MIT
+//
+// The storm: all CPUs use one heap at once, in threads, in a timer's interrupts and, where the heap serves
+// them, in NMIs. They free their own blocks and each other's. In the end all of it must have come back.
+#ifndef KERNEL_DEMO_STORM_HPP
+#define KERNEL_DEMO_STORM_HPP
+
+#include "boot_info.h"
+
+namespace demo {
+
+// Runs for about two seconds. "storm=..." has a CPU end it badly (misbehave.hpp).
+void run_storm(const boot_info& boot);
+
+}  // namespace demo
+
+#endif
