@@ -155,9 +155,8 @@ void Buddy::split(unsigned level, Word end) {
         if ((above[column::known] & bit_of(unit)) == 0) open_below(level - 1, unit);
         shift -= word_shift;
         unsigned const used = digit((end - 1) >> shift) + 1;
+        if (used == word_bits) continue;  // the word below stays 0, as it was for the whole unit
         Word* const columns = words(level - 1, unit);
-        columns[column::free_units] = columns[column::entered] = 0;
-        if (used == word_bits) continue;
         unsigned const order = shift + highest_bit(word_bits - used);
         columns[column::free_units] = all_ones << used;
         columns[column::entered] = order + 1;

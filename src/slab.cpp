@@ -139,7 +139,7 @@ void Slabs::slab_changed(Word size_class, uintptr_t address) {
     Word const page = address >> page_shift;
     unsigned const c = static_cast<unsigned>(size_class);
     if (is_empty(region.slots(page), fronts_[c].full)) {
-        if (counts_[c].spares == spare_limit()) return return_slab(c, region, page);
+        if (counts_[c].spares >= spare_limit()) return return_slab(c, region, page);
         ++counts_[c].spares;
         region.spares().set(page);
     }

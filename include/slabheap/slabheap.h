@@ -8,8 +8,9 @@
  *     void *block = slab_alloc(100, 8);       128 bytes, naturally aligned
  *     slab_free(block);
  *
- * Requests of up to 4096 bytes come from slabs (Bonwick 1994) of seven size classes, 64 ... 4096 bytes; what
- * is larger comes from a buddy allocator (Knuth, TAOCP 1, 2.5) over 4096-byte pages and takes whole pages.
+ * Requests of up to 4096 bytes come from slabs (Bonwick 1994) of seven size classes, 64 ... 4096 bytes
+ * (thirteen, from 16 bytes on, when built with -Dsize_classes=fine); what is larger comes from a buddy
+ * allocator (Knuth, TAOCP 1, 2.5) over 4096-byte pages and takes whole pages.
  * The allocator keeps its own data in a page map at the start of each region (about 1 % of it) and never
  * inside a block, free or live, so a kernel's stray writes into its blocks cannot corrupt it.
  *

@@ -3,17 +3,12 @@
 // See heap_model.hpp. Simple rather than fast: every question is answered by a look at all pages.
 #include "heap_model.hpp"
 
+#include "class_set.hpp"
 #include "test_memory.hpp"
 
 #include <algorithm>
 
 namespace slabheap::test {
-
-HeapModel::HeapModel(const slab_stats& fresh) {
-    for (size_t i = 0; i < fresh.class_count; ++i) {
-        class_sizes_.push_back(fresh.classes[i].size);
-    }
-}
 
 void HeapModel::add_region(uintptr_t first, size_t page_count) {
     regions_.push_back({first, std::vector<Page>(page_count)});
@@ -39,30 +34,22 @@ bool HeapModel::any_page(Test test) const {
     });
 }
 
-size_t HeapModel::class_for(size_t size, size_t align) const {
-    for (const size_t class_size : class_sizes_) {
-        if (class_size >= size && class_size >= align) {
-            return class_size;
-        }
-    }
-    return 0;
-}
-
 bool HeapModel::fits(size_t size, size_t align) const {
     const size_t wanted = class_for(size, align);
     if (wanted == 0) {
         return fits_run((size + page_size - 1) / page_size, align);
     }
     return any_page([&](const Page& page) {
-        return page.use == Use::free || (page.use == Use::slab && page.class_size >= wanted &&
-                                         page.live < page_size / page.class_size);
+        const bool has_room = page.use == Use::slab && page.live < slots_in_a_page(page.class_size);
+        return page.use == Use::free ||
+               (has_room && page.class_size >= wanted && page.class_size % align == 0);
     });
 }
 
 bool HeapModel::fits_own_class(size_t class_size) const {
     return any_page([&](const Page& page) {
-        return page.use == Use::free ||
-               (page.use == Use::slab && page.class_size == class_size && page.live < page_size / class_size);
+        const bool has_room = page.use == Use::slab && page.live < slots_in_a_page(page.class_size);
+        return page.use == Use::free || (has_room && page.class_size == class_size);
     });
 }
 
@@ -111,6 +98,11 @@ bool HeapModel::all_reserved(uintptr_t first, size_t page_count) const {
 bool HeapModel::run_can_be(uintptr_t block, size_t page_count) const {
     const size_t now = live_.at(block).size / page_size;
     return page_count <= now || all_free(block + pages(now), page_count - now);
+}
+
+size_t HeapModel::alignment(uintptr_t block) const {
+    const Block& live = live_.at(block);
+    return alignment_of(live.run ? block : live.size);
 }
 
 // A page enters a new use: whatever was freed in it before may be forgotten.
@@ -251,7 +243,8 @@ size_t HeapModel::longest_run() const {
         const slab_class_stats& row = stats.classes[i];
         expect(row.live == live_of_class(row.size), "a class's live blocks are counted", row.live);
         expect(row.pages >= pages_of_class(row.size), "a class has the pages of its blocks", row.pages);
-        expect(row.capacity * row.size == pages(row.pages), "a class's pages are its capacity", row.capacity);
+        expect(row.capacity == row.pages * slots_in_a_page(row.size), "a class's pages are its capacity",
+               row.capacity);
     }
     return agrees ? ::testing::AssertionSuccess() : differences;
 }

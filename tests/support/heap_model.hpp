@@ -5,7 +5,7 @@
 // misuse must be called, and what the figures must be; it knows nothing of how the heap searches, caches or
 // orders anything.
 //
-// It assumes what the contract of the seven classes says: a slab is one page of blocks of one class.
+// It assumes what the contract of the size classes says: a slab is one page of blocks of one class.
 #ifndef SLABHEAP_TESTS_HEAP_MODEL_HPP
 #define SLABHEAP_TESTS_HEAP_MODEL_HPP
 
@@ -35,19 +35,17 @@ public:
         bool allows(int found) const { return found == kind || found == or_kind; }
     };
 
-    explicit HeapModel(const slab_stats& fresh);
-
     // The pages that a new region hands out: all but its map.
     void add_region(uintptr_t first, size_t page_count);
 
-    // The class that a request takes; 0 for one that takes pages.
-    size_t class_for(size_t size, size_t align) const;
     // Whether a request fits, and whether its own class serves it: from its slabs, or from a free page.
     bool fits(size_t size, size_t align) const;
     bool fits_own_class(size_t class_size) const;
     bool fits_run(size_t page_count, size_t align) const;
     // Whether a large block can be that long where it is.
     bool run_can_be(uintptr_t block, size_t page_count) const;
+    // The largest alignment that a live block may have been asked for with.
+    size_t alignment(uintptr_t block) const;
     // Every page of the range is one that the heap hands out, and: free, reserved.
     bool all_free(uintptr_t first, size_t page_count) const;
     bool all_reserved(uintptr_t first, size_t page_count) const;
@@ -89,7 +87,6 @@ private:
     template <class Test>
     bool any_page(Test test) const;
 
-    std::vector<size_t> class_sizes_;
     std::vector<Region> regions_;
     std::map<uintptr_t, Block> live_;
     std::map<uintptr_t, bool> freed_;  // starts of blocks that were freed; true: nothing used the page since

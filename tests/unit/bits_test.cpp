@@ -79,6 +79,18 @@ TEST(Bits, MasksHaveTheirBitsAndNoOthers) {
     EXPECT_EQ(0u, bits_below(0));
 }
 
+TEST(Bits, RotatingMovesEachBitDownAndRoundToTheTop) {
+    for (Word word : sample_words()) {
+        for (unsigned count = 1; count < word_bits; ++count) {
+            Word const rotated = rotate_right(word, count);
+            for (unsigned i = 0; i < word_bits; ++i) {
+                ASSERT_EQ(word >> ((i + count) % word_bits) & 1, rotated >> i & 1)
+                    << std::hex << word << " by " << std::dec << count << " at " << i;
+            }
+        }
+    }
+}
+
 TEST(Bits, RunsOfAnOrderAreTheAlignedRunsOfOnes) {
     for (Word word : sample_words()) {
         for (unsigned order = 0; order <= word_shift; ++order) {

@@ -25,6 +25,7 @@ public:
     void mark(PageRange pages, bool free) {
         for (Word page = pages.first; page < pages.end; ++page) free_[page - first_] = free;
     }
+    Word first() const { return first_; }
     bool is_free(Word page) const { return free_[page - first_]; }
     bool is_free(PageRange pages) const {
         for (Word page = pages.first; page < pages.end; ++page) {
@@ -59,25 +60,26 @@ private:
     std::vector<bool> free_;
 };
 
+// What the buddy says of every page, and of the largest block, is what the model says.
+void expect_same(Mapped<Buddy>& buddy, Model const& model) {
+    ASSERT_EQ(model.free_pages(), buddy->free_pages());
+    ASSERT_EQ(model.largest_block(), buddy->largest_block());
+    for (Word page = model.first(); page < model.end();) {
+        Buddy::Extent const piece = buddy->extent(page);
+        ASSERT_GT(piece.end, page);
+        ASSERT_LE(piece.end, model.end());
+        for (; page < piece.end; ++page) ASSERT_EQ(model.is_free(page), piece.free) << "page " << page;
+    }
+}
+
+void give_all(Buddy& buddy, PageRange pages) {
+    buddy.open_edges(pages);
+    buddy.give(pages);
+}
+
 class BuddyOverPages : public ::testing::TestWithParam<PageRange> {
 protected:
     PageRange range() const { return GetParam(); }
-    void give_all(Buddy& buddy) {
-        buddy.open_edges(range());
-        buddy.give(range());
-    }
-
-    // What the buddy says of every page, and of the largest block, is what the model says.
-    void expect_same(Mapped<Buddy>& buddy, Model const& model) {
-        ASSERT_EQ(model.free_pages(), buddy->free_pages());
-        ASSERT_EQ(model.largest_block(), buddy->largest_block());
-        for (Word page = range().first; page < range().end;) {
-            Buddy::Extent const piece = buddy->extent(page);
-            ASSERT_GT(piece.end, page);
-            ASSERT_LE(piece.end, range().end);
-            for (; page < piece.end; ++page) ASSERT_EQ(model.is_free(page), piece.free) << "page " << page;
-        }
-    }
 };
 
 TEST_P(BuddyOverPages, StartsWithNothingFree) {
@@ -89,7 +91,7 @@ TEST_P(BuddyOverPages, StartsWithNothingFree) {
 TEST_P(BuddyOverPages, AgreesWithOneFlagAPage) {
     Mapped<Buddy> buddy(range().first, range().end);
     Model model(range().first, range().end);
-    give_all(*buddy);
+    give_all(*buddy, range());
     model.mark(range(), true);
     expect_same(buddy, model);
 
@@ -127,19 +129,56 @@ TEST_P(BuddyOverPages, AgreesWithOneFlagAPage) {
         }
         if (round % 10 == 0 || count < 1000) expect_same(buddy, model);
     }
-    for (PageRange const& back : taken) {
-        buddy->open_edges(back);
-        buddy->give(back);
-    }
+    for (PageRange const& back : taken) give_all(*buddy, back);
     model.mark(range(), true);
     expect_same(buddy, model);
     EXPECT_TRUE(buddy.end_is_intact());
 }
 
+// A page has short ways of its own, out and back. They lead where those of any count of pages do.
+TEST_P(BuddyOverPages, APageIsTheOneThatAnAllocationOfOnePageWouldGive) {
+    Mapped<Buddy> pages(range().first, range().end), runs(range().first, range().end, 0xff);
+    Model model(range().first, range().end);
+    give_all(*pages, range());
+    give_all(*runs, range());
+    model.mark(range(), true);
+    std::mt19937_64 random(4);
+    std::vector<Word> taken;
+    auto const take = [&] {
+        Word const page = pages->allocate_page();
+        ASSERT_EQ(runs->allocate(1, 0), page);
+        if (page == Buddy::none) return;
+        ASSERT_TRUE(model.is_free(page));
+        model.mark({page, page + 1}, false);
+        taken.push_back(page);
+    };
+    auto const give = [&] {
+        std::swap(taken[random() % taken.size()], taken.back());
+        Word const page = taken.back();
+        taken.pop_back();
+        pages->give_page(page);
+        runs->give({page, page + 1});
+        model.mark({page, page + 1}, true);
+    };
+    for (int round = 0; round < 300; ++round) {
+        random() % 3 != 0 || taken.empty() ? take() : give();
+        if (range().count() < 10000 || round % 50 == 0) expect_same(pages, model);
+        ASSERT_EQ(runs->order_mask(), pages->order_mask());
+        if (HasFailure()) return;
+    }
+    while (pages->free_pages() != 0 && !HasFailure()) take();
+    EXPECT_EQ(Buddy::none, pages->allocate_page());
+    EXPECT_EQ(0u, pages->order_mask());
+    while (!taken.empty()) give();
+    ASSERT_EQ(runs->order_mask(), pages->order_mask());
+    expect_same(pages, model);
+    EXPECT_TRUE(pages.end_is_intact());
+}
+
 TEST_P(BuddyOverPages, TakesAnyRangeOutOfTheMiddleAndMergesItBack) {
     Mapped<Buddy> buddy(range().first, range().end);
     Model model(range().first, range().end);
-    give_all(*buddy);
+    give_all(*buddy, range());
     model.mark(range(), true);
     std::mt19937_64 random(5);
     for (int round = 0; round < 60; ++round) {
@@ -160,7 +199,7 @@ TEST_P(BuddyOverPages, TakesAnyRangeOutOfTheMiddleAndMergesItBack) {
 TEST_P(BuddyOverPages, SearchFindsTheLowestRunWhereverBlockBordersLie) {
     Mapped<Buddy> buddy(range().first, range().end);
     Model model(range().first, range().end);
-    give_all(*buddy);
+    give_all(*buddy, range());
     model.mark(range(), true);
     std::mt19937_64 random(9);
     for (int hole = 0; hole < 12; ++hole) {
@@ -185,10 +224,63 @@ INSTANTIATE_TEST_SUITE_P(Ranges, BuddyOverPages,
                                            PageRange{5, 20005}, PageRange{end_of_pages - 8, end_of_pages},
                                            PageRange{end_of_pages - 5000, end_of_pages}));
 
+// Three units of level 3, so that the root is above them: a page of one is split off through all levels, and
+// merged back through all. What the map held before does not matter.
+TEST(Buddy, APageSplitsALargestBlockOnEveryLevelAndMergesItBack) {
+    constexpr unsigned order = 3 * word_shift;
+    constexpr Word unit = bit(order), first = unit, end = 4 * unit;
+    for (int garbage : {0x00, 0x80, 0xa5, 0xff}) {
+        Mapped<Buddy> buddy(first, end, garbage);
+        ASSERT_EQ(3u, buddy->root);
+        give_all(*buddy, {first, end});
+        // The mask tells of the largest block of each word.
+        Word const whole = bit(order + 1);  // units 2 and 3
+        Word const split = whole | bit(order - 1) | bit(2 * word_shift - 1) | bit(word_shift - 1);
+        for (bool by_page : {true, false}) {
+            ASSERT_EQ(whole, buddy->order_mask());
+            EXPECT_EQ(first, by_page ? buddy->allocate_page() : buddy->allocate(1, 0));
+            EXPECT_EQ(split, buddy->order_mask());
+            // A block of each order is left of the unit, as far behind its start as the block is large.
+            for (unsigned k = 0; k < order; ++k) EXPECT_EQ(first + bit(k), buddy->allocate(bit(k), k));
+            EXPECT_EQ(whole, buddy->order_mask());
+            for (unsigned k = 0; k < order; ++k) buddy->give({first + bit(k), first + 2 * bit(k)});
+            EXPECT_EQ(split, buddy->order_mask());
+            by_page ? buddy->give_page(first) : buddy->give({first, first + 1});
+            EXPECT_EQ(whole, buddy->order_mask());
+            EXPECT_EQ(end - first, buddy->free_pages());
+        }
+        EXPECT_TRUE(buddy.end_is_intact(garbage));
+    }
+}
+
+// Counts whose last page lies in the first, in the last and in other units of a word, at every level.
+TEST(Buddy, ACutLeavesTheRestWhereverInItsWordsItEnds) {
+    constexpr Word u = word_bits, v = u * u, whole = u * v, last = u - 1;
+    for (Word count : {Word{1}, last, u, u + 1, last * u, last * u + 1, last * u + 5, last * u + last, v,
+                       v + 1, v + last, v + last * u, v + last * u + 5, last * v, last * v + 1, last * v + 5,
+                       last * v + last, last * v + last * u, last * v + last * u + 5, whole - 1, whole}) {
+        Mapped<Buddy> buddy(whole, 2 * whole);
+        Model model(whole, 2 * whole);
+        give_all(*buddy, {whole, 2 * whole});
+        ASSERT_EQ(whole, buddy->allocate(count, order_of(count)));
+        model.mark({whole, 2 * whole}, true);
+        model.mark({whole, whole + count}, false);
+        expect_same(buddy, model);
+        // The rest can be had, block by block.
+        while (Word const size = buddy->largest_block()) {
+            Word const page = buddy->allocate(size, order_of(size));
+            ASSERT_TRUE(page % size == 0 && model.is_free({page, page + size})) << count << ": " << page;
+            model.mark({page, page + size}, false);
+        }
+        ASSERT_EQ(0u, model.free_pages()) << count;
+        buddy->give({whole, 2 * whole});
+        ASSERT_EQ(bit(order_of(whole)), buddy->order_mask()) << count;
+    }
+}
+
 TEST(Buddy, FreeingBothHalvesRestoresTheWhole) {
     Mapped<Buddy> buddy(64, 128);
-    buddy->open_edges({64, 128});
-    buddy->give({64, 128});
+    give_all(*buddy, {64, 128});
     EXPECT_EQ(64u, buddy->largest_block());
     buddy->take({64, 96});
     buddy->take({96, 128});
@@ -201,8 +293,7 @@ TEST(Buddy, FreeingBothHalvesRestoresTheWhole) {
 
 TEST(Buddy, NeighboursThatAreNoBuddiesDoNotMerge) {
     Mapped<Buddy> buddy(1, 9);
-    buddy->open_edges({2, 6});
-    buddy->give({2, 6});
+    give_all(*buddy, {2, 6});
     EXPECT_EQ(2u, buddy->largest_block());
     EXPECT_EQ(Buddy::none, buddy->allocate(4, 2));
     EXPECT_EQ(2u, buddy->search(4, 1));
@@ -210,10 +301,7 @@ TEST(Buddy, NeighboursThatAreNoBuddiesDoNotMerge) {
 
 TEST(Buddy, TheSmallestBlockThatWillDoIsUsed) {
     Mapped<Buddy> buddy(1, 4096);
-    for (PageRange pages : {PageRange{1024, 2048}, PageRange{17, 18}, PageRange{256, 320}}) {
-        buddy->open_edges(pages);
-        buddy->give(pages);
-    }
+    for (PageRange pages : {PageRange{1024, 2048}, {17, 18}, {256, 320}}) give_all(*buddy, pages);
     EXPECT_EQ(17u, buddy->allocate(1, 0));
     EXPECT_EQ(256u, buddy->allocate(2, 1));
     EXPECT_EQ(258u, buddy->allocate(1, 0));
@@ -231,8 +319,7 @@ TEST(Buddy, EveryStateOfNinePagesAgreesWithOneFlagAPage) {
         Model model(first, first + count);
         for (Word i = 0; i < count; ++i) {
             if ((state >> i & 1) == 0) continue;
-            buddy->open_edges({first + i, first + i + 1});
-            buddy->give({first + i, first + i + 1});
+            give_all(*buddy, {first + i, first + i + 1});
             model.mark({first + i, first + i + 1}, true);
         }
         ASSERT_EQ(model.free_pages(), buddy->free_pages());

@@ -2,18 +2,18 @@
 //
 // What slab_alloc, slab_calloc and slab_alloc_pages promise of the blocks they return, and of the requests
 // they refuse. Everything here is about one region; region_test.cpp has several.
+#include "class_set.hpp"
 #include "content.hpp"
 #include "test_heap.hpp"
 
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
+#include <iterator>
 #include <set>
 
 namespace slabheap::test {
 namespace {
-
-constexpr size_t class_sizes[] = {64, 128, 256, 512, 1024, 2048, 4096};
 
 TEST(Alloc, EverySizeUpToTwoPagesGetsItsSizeAndAlignment) {
     TestHeap test(64 * KiB);
@@ -28,16 +28,30 @@ TEST(Alloc, EverySizeUpToTwoPagesGetsItsSizeAndAlignment) {
     EXPECT_EQ(0u, test.heap.used_bytes());
 }
 
+TEST(Alloc, EveryRequestOfUpToAPageTakesTheSmallestClassThatHasItsSizeAndAlignment) {
+    TestHeap test(64 * KiB);
+    for (size_t align = 1; align <= 4096; align *= 2) {
+        for (size_t size = 1; size <= 4096; ++size) {
+            void* block = test.heap.allocate({size, align});
+            ASSERT_EQ(class_for(size, align), test.heap.usable_size(block)) << size << ", " << align;
+            ASSERT_EQ(class_for(size, align), test.heap.usable_size(Layout{size, align}).max);
+            ASSERT_EQ(0u, address_of(block) % align);
+            test.heap.deallocate(block, {size, align});
+        }
+    }
+    EXPECT_EQ(0u, test.heap.used_bytes());
+}
+
 TEST(Alloc, SizeZeroCountsAsOne) {
     TestHeap test(32 * KiB);
     void* block = test.heap.allocate({0, 1});
     void* other = test.heap.allocate({0, 1});
     ASSERT_NE(nullptr, block);
     EXPECT_NE(block, other);
-    EXPECT_EQ(64u, test.heap.usable_size(block));
+    EXPECT_EQ(class_for(1), test.heap.usable_size(block));
     EXPECT_EQ(2u, test.stats().requested_bytes_total);
     test.heap.deallocate(block, {0, 1});
-    EXPECT_EQ(64u, test.heap.used_bytes());
+    EXPECT_EQ(class_for(1), test.heap.used_bytes());
 }
 
 TEST(Alloc, EveryAlignmentUpTo64KiBHoldsWithSizeOne) {
@@ -48,7 +62,7 @@ TEST(Alloc, EveryAlignmentUpTo64KiBHoldsWithSizeOne) {
             ASSERT_NE(nullptr, block) << align;
             EXPECT_EQ(0u, address_of(block) % align) << align;
             EXPECT_TRUE(test.memory.contains(block, test.heap.usable_size(block)));
-            EXPECT_EQ(align <= 4096 ? std::max<size_t>(align, 64) : pages(1), test.heap.usable_size(block));
+            EXPECT_EQ(align <= 4096 ? class_for(1, align) : pages(1), test.heap.usable_size(block));
         }
         EXPECT_TRUE(audits(test.heap));
     }
@@ -68,7 +82,7 @@ TEST(Alloc, BlocksAreAlignedToTheirClass) {
     TestHeap test(64 * KiB);
     for (const size_t size : class_sizes) {
         for (int i = 0; i < 3; ++i) {
-            EXPECT_EQ(0u, address_of(test.heap.allocate({size, 1})) % size) << size;
+            EXPECT_EQ(0u, address_of(test.heap.allocate({size, 1})) % alignment_of(size)) << size;
         }
     }
 }
@@ -143,30 +157,41 @@ TEST(Alloc, TheBlockFreedLastComesFirstAlsoWhenItsSlabWasFull) {
     }
 }
 
-TEST(Alloc, A32KiBHeapServesAllSevenClassesAtOnce) {
+TEST(Alloc, A32KiBHeapServesTheSevenPowersOfTwoAtOnce) {
     TestHeap test(32 * KiB);
     EXPECT_EQ(pages(7), test.heap.total_bytes());
-    for (const size_t size : class_sizes) {
+    for (size_t size = 64; size <= 4096; size *= 2) {
         EXPECT_NE(nullptr, test.heap.allocate({size, 1})) << size;
     }
     const slab_stats stats = test.stats();
-    EXPECT_EQ(7u, stats.class_count);
     for (size_t i = 0; i < stats.class_count; ++i) {
-        EXPECT_EQ(1u, stats.classes[i].pages) << stats.classes[i].size;
+        const slab_class_stats& row = stats.classes[i];
+        EXPECT_EQ(row.size >= 64 && alignment_of(row.size) == row.size, row.pages == 1) << row.size;
+    }
+}
+
+TEST(Alloc, A32KiBHeapServesEveryClassAtOnceTheSmallerFromSlotsOfLargerOnes) {
+    TestHeap test(32 * KiB);
+    const size_t smallest_of_seven = std::end(class_sizes)[-7];
+    for (auto size = std::rbegin(class_sizes); size != std::rend(class_sizes); ++size) {
+        void* block = test.heap.allocate({*size, 1});
+        ASSERT_NE(nullptr, block) << *size;
+        EXPECT_EQ(std::max(*size, smallest_of_seven), test.heap.usable_size(block));
     }
 }
 
 TEST(Alloc, OneClassCanTakeTheWholeHeap) {
     for (const size_t size : class_sizes) {
         TestHeap test(32 * KiB);
-        const std::vector<void*> blocks = test.exhaust({size, size});
-        EXPECT_EQ(pages(7) / size, blocks.size()) << size;
+        const Layout layout{size, alignment_of(size)};
+        const std::vector<void*> blocks = test.exhaust(layout);
+        EXPECT_EQ(7 * slots_in_a_page(size), blocks.size()) << size;
         EXPECT_EQ(std::set<void*>(blocks.begin(), blocks.end()).size(), blocks.size());
-        EXPECT_EQ(0u, test.heap.available_bytes());
+        EXPECT_EQ(7 * (page_size % size), test.heap.available_bytes()) << "what no slot of a page has";
         EXPECT_EQ(0u, test.stats().largest_free_bytes);
         EXPECT_EQ(1u, test.stats().failures);
         for (void* block : blocks) {
-            test.heap.deallocate(block, {size, size});
+            test.heap.deallocate(block, layout);
         }
         EXPECT_EQ(pages(7), test.heap.available_bytes());
     }
@@ -178,7 +203,8 @@ TEST(Alloc, MemoryOfOneClassComesBackForEveryOther) {
         for (const size_t second : class_sizes) {
             for (const size_t size : {first, second}) {
                 const std::vector<void*> blocks = test.exhaust({size, 1});
-                ASSERT_EQ(pages(7) / size, blocks.size()) << size << " of " << first << ", " << second;
+                ASSERT_EQ(7 * slots_in_a_page(size), blocks.size())
+                    << size << " of " << first << ", " << second;
                 for (void* block : blocks) {
                     test.heap.deallocate(block);
                 }
@@ -190,16 +216,23 @@ TEST(Alloc, MemoryOfOneClassComesBackForEveryOther) {
     }
 }
 
-TEST(Alloc, AFullHeapServesASmallRequestFromALargerClass) {
-    TestHeap test(32 * KiB);
-    std::vector<void*> blocks = test.exhaust({1024, 1});
-    test.heap.deallocate(blocks.back());
-    void* small = test.heap.allocate({8, 8});
-    ASSERT_EQ(blocks.back(), small);
-    EXPECT_EQ(1024u, test.heap.usable_size(small)) << "the slot that it really has";
-    EXPECT_EQ(pages(7), test.heap.used_bytes());
-    test.heap.deallocate(small, {8, 8});
-    EXPECT_EQ(pages(7) - 1024, test.heap.used_bytes());
+TEST(Alloc, AFullHeapServesASmallRequestFromALargerClassThatHasTheAlignment) {
+    for (const size_t size : class_sizes) {
+        if (size == page_size) continue;  // its only slot freed, the page is free for any class
+        TestHeap test(32 * KiB);
+        void* const freed = test.exhaust({size, 1}).back();
+        const size_t used = test.heap.used_bytes();
+        test.heap.deallocate(freed);
+        for (size_t align = 1; align <= 4096; align *= 2) {
+            void* small = test.heap.allocate({8, align});
+            ASSERT_EQ(size % align == 0 ? freed : nullptr, small) << size << " aligned to " << align;
+            if (small == nullptr) continue;
+            EXPECT_EQ(size, test.heap.usable_size(small)) << "the slot that it really has";
+            EXPECT_EQ(used, test.heap.used_bytes());
+            test.heap.deallocate(small, {8, align});
+            EXPECT_EQ(used - size, test.heap.used_bytes());
+        }
+    }
 }
 
 TEST(Alloc, ARequestOf20KiBTakes20KiB) {
@@ -323,13 +356,11 @@ TEST(Free, NullIsAllowedAndDoesNothing) {
 TEST(Free, EverySizeAndAlignmentThatABlockCanHaveIsAccepted) {
     TestHeap test(64 * KiB);
     for (const size_t size : class_sizes) {
-        for (size_t asked = size == 64 ? 0 : size / 2 + 1; asked <= size; ++asked) {
-            void* block = test.heap.allocate({asked, 1});
-            test.heap.deallocate(block, {asked, 1});
-        }
-        for (size_t align = 1; align <= size; align *= 2) {
-            void* block = test.heap.allocate({size, align});
-            test.heap.deallocate(block, {size, align});
+        for (size_t align = 1; align <= alignment_of(size); align *= 2) {
+            for (size_t asked = 0; asked <= size; ++asked) {
+                void* block = test.heap.allocate({size, 1});
+                test.heap.deallocate(block, {asked, align});
+            }
         }
     }
     EXPECT_EQ(0u, test.heap.used_bytes());

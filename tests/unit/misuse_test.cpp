@@ -2,6 +2,7 @@
 //
 // Every misuse of every call that takes a block: the fault that is reported, its sentence, and that nothing
 // but the fault counter has changed. Each pair of a misuse and a call is a test of its own.
+#include "class_set.hpp"
 #include "test_heap.hpp"
 
 #include <cstddef>
@@ -97,6 +98,13 @@ const Misuse misuses[] = {
          void* block = test.heap.allocate({4096, 1});
          return Offender{offset(block, 4080), block, 4096};
      }},
+    {"InteriorAtTheEndOfALaterSlot", SLAB_FAULT_INTERIOR,
+     [](TestHeap& test) {
+         test.heap.allocate({300, 1});
+         test.heap.allocate({300, 1});
+         void* block = test.heap.allocate({300, 1});
+         return Offender{offset(block, static_cast<ptrdiff_t>(class_for(300)) - 16), block, class_for(300)};
+     }},
     {"InteriorOfTheFirstPageOfALargeBlock", SLAB_FAULT_INTERIOR,
      [](TestHeap& test) {
          void* block = test.heap.allocate({pages(3), 1});
@@ -152,6 +160,14 @@ const Misuse misuses[] = {
      [](TestHeap& test) {
          void* block = test.heap.allocate({512, 1});
          return Offender{reinterpret_cast<void*>(address_of(block) ^ 2048)};
+     }},
+    {"NeverAllocatedBehindTheLastSlotOfAPage", SLAB_FAULT_NEVER_ALLOCATED,
+     [](TestHeap& test) {
+         void* last = nullptr;  // of a page, in which it may or may not leave room
+         for (size_t i = 0; i < slots_in_a_page(class_for(80)); ++i) {
+             last = test.heap.allocate({80, 1});
+         }
+         return Offender{offset(last, static_cast<ptrdiff_t>(class_for(80)))};
      }},
     {"NeverAllocatedInsideAFreedSlot", SLAB_FAULT_NEVER_ALLOCATED,
      [](TestHeap& test) { return Offender{offset(freed_once(test, 500, true).address, 32)}; }},
@@ -264,6 +280,22 @@ TEST_P(FreeSizedWithWrongSize, IsReportedAndChangesNothing) {
 
 INSTANTIATE_TEST_SUITE_P(Every, FreeSizedWithWrongSize, ::testing::ValuesIn(wrong_sizes),
                          [](const auto& param) { return std::string(param.param.name); });
+
+TEST(FreeSized, AnAlignmentThatTheClassHasNotIsAWrongSizeWhereverTheSlotLies) {
+    for (const size_t size : class_sizes) {
+        TestHeap test(64 * KiB);
+        for (size_t i = 0; i < slots_in_a_page(size); ++i) {
+            void* block = test.heap.allocate({size, 1});
+            for (size_t align = 2 * alignment_of(size); align <= 2 * page_size; align *= 2) {
+                for (const size_t asked : {size_t{0}, size_t{1}, size / 2, size}) {
+                    test.heap.deallocate(block, {asked, align});
+                    EXPECT_EQ(SLAB_FAULT_WRONG_SIZE, test.faults.take().record.kind) << size << ", " << align;
+                }
+            }
+        }
+        EXPECT_EQ(slots_in_a_page(size) * size, test.heap.used_bytes());
+    }
+}
 
 TEST(FreePagesWithWrongCount, IsReportedAndChangesNothing) {
     for (const size_t count : {size_t{0}, size_t{1}, size_t{2}, size_t{4}, SIZE_MAX / page_size, SIZE_MAX}) {

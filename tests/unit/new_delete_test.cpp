@@ -5,6 +5,8 @@
 #include <slabheap/new_delete.hpp>
 #include <slabheap/slabheap.h>
 
+#include "class_set.hpp"
+
 #include <gtest/gtest.h>
 
 #include <csignal>
@@ -59,8 +61,8 @@ protected:
 };
 
 TEST_F(NewDelete, ObjectsMadeBeforeMainLieInTheHeap) {
-    EXPECT_TRUE(is_block(made_before_main, 64));
-    EXPECT_TRUE(is_block(made_before_main->data(), 1024));
+    EXPECT_TRUE(is_block(made_before_main, class_for(sizeof(std::string))));
+    EXPECT_TRUE(is_block(made_before_main->data(), class_for(1001)));
 }
 
 TEST_F(NewDelete, EveryFormOfNewGivesABlock) {
@@ -71,7 +73,7 @@ TEST_F(NewDelete, EveryFormOfNewGivesABlock) {
         operator new[](size, std::nothrow),
     };
     for (void* block : blocks) {
-        EXPECT_TRUE(is_block(block, 512));
+        EXPECT_TRUE(is_block(block, class_for(size)));
         slab_free(block);
     }
     void* const aligned_blocks[] = {
@@ -81,7 +83,7 @@ TEST_F(NewDelete, EveryFormOfNewGivesABlock) {
         operator new[](size, align, std::nothrow),
     };
     for (void* block : aligned_blocks) {
-        EXPECT_TRUE(is_block(block, 1024));
+        EXPECT_TRUE(is_block(block, class_for(size, static_cast<size_t>(align))));
         slab_free(block);
     }
 }
@@ -114,7 +116,7 @@ TEST_F(NewDelete, EveryFormOfDeleteTakesItBack) {
 TEST_F(NewDelete, NothingIsABlockOfItsOwn) {
     const std::unique_ptr<char[]> one(new char[0]);
     const std::unique_ptr<char[]> other(new char[0]);
-    EXPECT_TRUE(is_block(one.get(), 64));
+    EXPECT_TRUE(is_block(one.get(), class_for(1)));
     EXPECT_NE(one.get(), other.get());
 }
 
@@ -125,7 +127,7 @@ TEST_F(NewDelete, SizedFormsCheckTheSize) {
     EXPECT_EQ(SLAB_FAULT_WRONG_SIZE, last_fault.kind);
     operator delete[](opaque(block), 10 * size, align);
     EXPECT_EQ(2u, fault_count);
-    EXPECT_TRUE(is_block(block, 512));
+    EXPECT_TRUE(is_block(block, class_for(size)));
     operator delete(opaque(block), size);
     EXPECT_EQ(2u, fault_count);
 }

@@ -214,8 +214,8 @@ TEST_P(Recovery, AFullHeapIsWholeAgainAfterEverythingIsFreed) {
 }
 
 INSTANTIATE_TEST_SUITE_P(OfSize, Recovery,
-                         ::testing::Values(1, 64, 100, 256, 512, 1000, 2048, 4096, 5000, 12288, 40000,
-                                           100000),
+                         ::testing::Values(1, 30, 64, 90, 100, 190, 256, 380, 512, 1000, 1300, 2048, 4096,
+                                           5000, 12288, 40000, 100000),
                          ::testing::PrintToStringParamName());
 
 }  // namespace

@@ -5,6 +5,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <vector>
+
 #include "test_memory.hpp"
 
 namespace slabheap {
@@ -164,6 +167,26 @@ TEST_F(PageAllocatorTest, RunsGrowOnlyIntoFreePagesAndShrinkFromTheirEnd) {
     EXPECT_EQ(2u, pages_.large_pages());
 }
 
+TEST_F(PageAllocatorTest, EveryPageOfARunLeadsToItsHeadHoweverLongTheRunIsOrBecomes) {
+    constexpr Word border = Region::short_run;
+    TestMemory memory(test::pages(1024));
+    for (Word count : {Word{1}, Word{2}, border - 1, border, border + 1, 3 * border + 5}) {
+        pages_ = {};
+        ASSERT_EQ(SLAB_OK, add(memory, 0, 1024));
+        Region& region = pages_.region(0);
+        run(3, 1);  // something before it
+        Word const head = run(count, 4 * border).page;
+        for (Word now : {count, border + 1, border, Word{1}, 4 * border, border + 2, 2 * border}) {
+            if (now < region.run_pages(head)) pages_.shrink_run(region, head, now);
+            ASSERT_TRUE(pages_.grow_run(region, head, now));
+            for (Word page = head; page < head + now; ++page) ASSERT_EQ(head, region.head_of(page));
+            EXPECT_EQ(now > border, region.runs().test(head)) << now;
+        }
+        pages_.free_run(region, head);
+        EXPECT_FALSE(region.runs().test(head));
+    }
+}
+
 TEST_F(PageAllocatorTest, ReservedRangesLeaveTheTotalAndComeBackInParts) {
     TestMemory memory(test::pages(300));
     ASSERT_EQ(SLAB_OK, add(memory, 0, 300));
@@ -193,6 +216,47 @@ TEST_F(PageAllocatorTest, ReservingRefusesMapsAndWhatIsNotInOneRegion) {
     EXPECT_EQ(SLAB_ERR_RANGE, pages_.reserve({base + 10, base + 30}));
     EXPECT_EQ(SLAB_ERR_RANGE, pages_.reserve({base + 40, base + 41}));
     EXPECT_EQ(SLAB_OK, pages_.reserve({base + 19, base + 20}));
+}
+
+// Three regions in every order of adding them, the largest above or between the small ones.
+TEST_F(PageAllocatorTest, TheLargestRegionServesFirstThenTheOthersByAddress) {
+    TestMemory memory(test::pages(200));
+    for (size_t largest : {100u, 40u}) {
+        std::vector<PageRange> spans{{0, 20}, {largest, largest + 60}, {160, 180}};
+        std::vector<Word> const served{page_of(memory, largest), page_of(memory, 0), page_of(memory, 160)};
+        auto const by_first = [](PageRange a, PageRange b) { return a.first < b.first; };
+        do {
+            for (bool search : {false, true}) {
+                pages_ = {};
+                for (PageRange span : spans) ASSERT_EQ(SLAB_OK, add(memory, span.first, span.count()));
+                for (unsigned i = 0; i < 3; ++i) {
+                    ASSERT_EQ(served[i], pages_.preferred(i).first_page);
+                    while (pages_.preferred(i).free_pages() != 0) {
+                        uintptr_t const run = search ? pages_.search_run(1, 1) : pages_.allocate_run(1, 1);
+                        ASSERT_EQ(&pages_.preferred(i), pages_.region_of(run));
+                    }
+                }
+                ASSERT_EQ(0u, search ? pages_.search_run(1, 1) : pages_.allocate_run(1, 1));
+            }
+        } while (std::next_permutation(spans.begin(), spans.end(), by_first));
+    }
+}
+
+TEST_F(PageAllocatorTest, OfRegionsThatAreEquallyLargeTheOneThatWasFirstServesFirst) {
+    TestMemory memory(test::pages(60));
+    for (size_t first : {20u, 0u, 40u}) ASSERT_EQ(SLAB_OK, add(memory, first, 20));
+    unsigned i = 0;
+    for (size_t first : {20u, 0u, 40u}) EXPECT_EQ(page_of(memory, first), pages_.preferred(i++).first_page);
+}
+
+TEST_F(PageAllocatorTest, ARegionThatIsTooSmallForARunIsPassedOver) {
+    TestMemory memory(test::pages(200));
+    ASSERT_EQ(SLAB_OK, add(memory, 0, 60));
+    ASSERT_EQ(SLAB_OK, add(memory, 100, 20));
+    ASSERT_EQ(SLAB_OK, add(memory, 160, 40));
+    EXPECT_EQ(&pages_.region(0), run(50, 1).region);
+    EXPECT_EQ(&pages_.region(2), run(30, 1).region) << "nine pages are left in the first, 19 in the second";
+    EXPECT_EQ(&pages_.region(0), run(1, 1).region);
 }
 
 TEST_F(PageAllocatorTest, TheLargestRegionsViewIsThePrimaryOne) {

@@ -6,12 +6,14 @@
 // must.
 //
 // SLABHEAP_SEED chooses the sequence (default 1), SLABHEAP_STEPS its length; a failure prints both.
+#include "class_set.hpp"
 #include "content.hpp"
 #include "heap_model.hpp"
 #include "heap_shapes.hpp"
 #include "test_heap.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cstdlib>
 #include <cstring>
 #include <random>
@@ -47,7 +49,6 @@ protected:
         heap.set_oom_hook(count_hook_calls);
         hook_calls = 0;
         ASSERT_EQ(SLAB_OK, heap.init(memory.page(spans[0].first), pages(spans[0].count)));
-        model = HeapModel(stats_of(heap));
         learn_region(spans[0], 0);
     }
 
@@ -58,7 +59,7 @@ protected:
     TestMemory memory;
     FaultRecorder faults;
     Heap heap;
-    HeapModel model{slab_stats{}};
+    HeapModel model;
     size_t regions = 1;
     size_t failures = 0;
     size_t fault_count = 0;
@@ -81,6 +82,9 @@ protected:
         if (model.live().empty()) return 0;
         auto block = model.live().lower_bound(address_of(memory.start()) + below(memory.size()));
         return (block == model.live().end() ? model.live().begin() : block)->first;
+    }
+    size_t any_align_of(uintptr_t block) {
+        return model.alignment(block) >> below(std::bit_width(model.alignment(block)));
     }
     static void* pointer(uintptr_t address) { return reinterpret_cast<void*>(address); }
 
@@ -109,11 +113,12 @@ protected:
         ASSERT_GE(usable, std::max<size_t>(size, 1));
         ASSERT_EQ(0u, address % std::max<size_t>(align, 16));
         ASSERT_TRUE(memory.contains(result, usable));
-        const size_t wanted = model.class_for(size, align);
+        const size_t wanted = class_for(size, align);
         if (wanted == 0) {
             ASSERT_EQ((std::max<size_t>(size, 1) + page_size - 1) / page_size * page_size, usable);
-        } else if (own_class != 0) {
-            ASSERT_EQ(own_class, usable);
+        } else {
+            ASSERT_EQ(own_class != 0 ? own_class : class_for(usable, align), usable)
+                << "its own class, or a larger one that has the alignment";
         }
         for (const uintptr_t byte : {address, address + usable - 16}) {
             const int kind = model.verdict(byte).kind;
@@ -128,7 +133,7 @@ protected:
         const size_t align = any_align();
         const size_t asked = std::max<size_t>(size, 1);
         const bool fits = model.fits(asked, align);
-        const size_t wanted = model.class_for(asked, align);
+        const size_t wanted = class_for(asked, align);
         const size_t own_class = wanted != 0 && model.fits_own_class(wanted) ? wanted : 0;
         void* result = zeroed ? heap.allocate_zeroed({size, align}) : heap.allocate({size, align});
         ASSERT_TRUE(!zeroed || result == nullptr || is_zero(result, size));
@@ -151,9 +156,7 @@ protected:
 
     void free_block() {
         const uintptr_t address = any_block();
-        if (address == 0) {
-            return heap.deallocate(nullptr);
-        }
+        if (address == 0) return heap.deallocate(nullptr);
         const HeapModel::Block block = model.live().at(address);
         ASSERT_TRUE(is_filled(pointer(address), block.size, block.pattern));
         const size_t least = block.run ? block.size - page_size + 1 : 0;
@@ -162,7 +165,8 @@ protected:
                 heap.deallocate(pointer(address));
                 break;
             case 1:
-                heap.deallocate(pointer(address), {least + below(block.size - least + 1), 16});
+                heap.deallocate(pointer(address),
+                                {least + below(block.size - least + 1), any_align_of(address)});
                 break;
             case 2:
                 block.run ? heap.deallocate_pages(pointer(address), block.size / page_size)
@@ -171,7 +175,8 @@ protected:
         }
         model.freed(address);
         if (!block.run && chance(30)) {
-            ASSERT_EQ(pointer(address), heap.allocate({block.size, 1})) << "the block freed last comes first";
+            ASSERT_EQ(pointer(address), heap.allocate({block.size, alignment_of(block.size)}))
+                << "the block freed last comes first";
             fill_anew(address, model.allocated(address, block.size, false));
         }
     }
@@ -186,7 +191,7 @@ protected:
         }
         const HeapModel::Block old = model.live().at(address);
         const size_t page_count = (asked + page_size - 1) / page_size;
-        const bool aligned = old.run ? address % align == 0 : align <= old.size;
+        const bool aligned = model.alignment(address) >= align;
         const bool stays = aligned && asked <= old.size;
         const bool can_grow = aligned && old.run && model.run_can_be(address, page_count);
         const bool fits = stays || can_grow || model.fits(asked, align);
@@ -206,7 +211,7 @@ protected:
             ASSERT_EQ(old.run ? pages(page_count) : old.size, usable);
         }
         if (address_of(result) != address) {
-            model.allocated(address_of(result), usable, model.class_for(asked, align) == 0);
+            model.allocated(address_of(result), usable, class_for(asked, align) == 0);
             model.freed(address);
         } else if (old.run) {
             model.run_resized(address, usable);
@@ -229,9 +234,7 @@ protected:
     void reserve_or_release() {
         const uintptr_t first = address_of(memory.page(below(memory.size() / page_size)));
         const size_t count = 1 + below(1 + spans[0].count / 8);
-        if (!model.in_one_region(first, count)) {
-            return;
-        }
+        if (!model.in_one_region(first, count)) return;
         const bool all_free = model.all_free(first, count);
         const bool all_reserved = model.all_reserved(first, count);
         if (chance(filling ? 20 : 60)) {
@@ -287,10 +290,17 @@ protected:
     void misuse_size(uintptr_t address) {
         const HeapModel::Block block = model.live().at(address);
         const slab_stats before = stats_of(heap);
-        if (chance(50)) {
-            heap.deallocate(pointer(address), {block.size + 1 + below(pages(2)), 8});
-        } else {
-            heap.deallocate_pages(pointer(address), block.size / page_size + 1);
+        switch (below(3)) {
+            case 0:
+                heap.deallocate(pointer(address), {block.size + 1 + below(pages(2)), 8});
+                break;
+            case 1:
+                heap.deallocate(pointer(address), {block.run ? block.size : below(block.size),
+                                                   2 * model.alignment(address)});
+                break;
+            case 2:
+                heap.deallocate_pages(pointer(address), block.size / page_size + 1);
+                break;
         }
         ASSERT_EQ(SLAB_FAULT_WRONG_SIZE, faults.take().record.kind);
         ASSERT_TRUE(same_books(before, stats_of(heap), 1));

@@ -2,6 +2,7 @@
 //
 // slab_realloc: a block grows and shrinks with its content, in place when it can: within its class, within
 // its pages, by giving back its tail, by taking free pages behind it. When it fails, the block is as it was.
+#include "class_set.hpp"
 #include "content.hpp"
 #include "test_heap.hpp"
 
@@ -30,32 +31,36 @@ TEST_F(Realloc, ToSizeZeroCountsAsOne) {
     EXPECT_EQ(block, heap.reallocate(block, {0, 8})) << "it stays, it is not freed";
     EXPECT_TRUE(heap.owns(block));
     void* other = heap.reallocate(nullptr, {0, 8});
-    EXPECT_EQ(64u, heap.usable_size(other));
+    EXPECT_EQ(class_for(1), heap.usable_size(other));
 }
 
 TEST_F(Realloc, StaysInPlaceWithinItsClass) {
-    void* block = heap.allocate({65, 8});
-    fill(block, 65);
-    for (const size_t size : {66u, 100u, 128u, 65u, 128u}) {
-        EXPECT_EQ(block, heap.reallocate(block, {size, 8})) << size;
-        EXPECT_EQ(128u, heap.usable_size(block));
+    size_t least = 1;
+    for (const size_t most : class_sizes) {
+        void* block = heap.allocate({least, 8});
+        fill(block, least);
+        for (const size_t size : {least + 1, most, most - 1, least, most}) {
+            EXPECT_EQ(block, heap.reallocate(block, {size, 8})) << size;
+            EXPECT_EQ(most, heap.usable_size(block));
+        }
+        EXPECT_TRUE(is_filled(block, least));
+        EXPECT_EQ(most, heap.used_bytes());
+        heap.deallocate(block, {most, 8});
+        least = most + 1;
     }
-    EXPECT_TRUE(is_filled(block, 65));
-    EXPECT_EQ(128u, heap.used_bytes());
 }
 
 TEST_F(Realloc, MovesToALargerClassWithItsContent) {
-    size_t size = 64;
-    void* block = heap.allocate({size, 8});
-    fill(block, size);
-    while (size < 4096) {
+    void* block = nullptr;
+    size_t size = 0;
+    for (const size_t larger : class_sizes) {
         void* const old = block;
-        block = heap.reallocate(block, {size * 2, 8});
+        block = heap.reallocate(old, {larger, 8});
         ASSERT_NE(nullptr, block);
         EXPECT_NE(old, block);
         EXPECT_FALSE(heap.owns(old));
         EXPECT_TRUE(is_filled(block, size));
-        size *= 2;
+        size = larger;
         fill(block, size);
         EXPECT_EQ(size, heap.used_bytes());
     }
@@ -158,6 +163,22 @@ TEST_F(Realloc, MovesABlockThatLacksTheNewAlignment) {
     EXPECT_FALSE(heap.owns(odd));
 }
 
+TEST_F(Realloc, EveryClassToEveryAlignment) {
+    for (const size_t size : class_sizes) {
+        for (size_t align = 1; align <= 8 * KiB; align *= 2) {
+            void* const old = heap.allocate({size, 1});
+            fill(old, size);
+            void* block = heap.reallocate(old, {size / 2, align});
+            ASSERT_NE(nullptr, block) << size << " aligned to " << align;
+            EXPECT_EQ(0u, address_of(block) % align);
+            EXPECT_EQ(size % align == 0, block == old) << "a class of " << size << " for " << align;
+            EXPECT_TRUE(is_filled(block, size / 2));
+            heap.deallocate(block, {size / 2, align});
+            ASSERT_EQ(0u, heap.used_bytes());
+        }
+    }
+}
+
 TEST_F(Realloc, AFailureLeavesTheBlockAsItWas) {
     void* block = heap.allocate({1000, 8});
     fill(block, 1024);
@@ -214,7 +235,10 @@ TEST_F(Realloc, GrowsIntoThePagesOfEmptySlabsToo) {
 
 // Every size to every size: the content, the size and the books hold.
 TEST_F(Realloc, EverySizeToEverySize) {
-    const size_t sizes[] = {1, 63, 64, 65, 128, 500, 1024, 2047, 4095, 4096, 4097, 8192, 12289, 20480};
+    std::vector<size_t> sizes = {1, 500, 8192, 12289, 20480};
+    for (const size_t size : class_sizes) {
+        sizes.insert(sizes.end(), {size - 1, size, size + 1});
+    }
     for (const size_t from : sizes) {
         for (const size_t to : sizes) {
             void* block = heap.allocate({from, 8});

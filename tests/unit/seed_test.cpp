@@ -3,6 +3,9 @@
 // The behaviour of the Rust crate slab_allocator that this heap took over: the crate's own seven tests, by
 // their names, and every example and table of its "Getting Started" page: the checks at initialisation, the
 // examples, the routing of a layout to a class or to the pages, the statistics and the error.
+//
+// The crate's classes are the seed set; what a figure is with the fine set stands beside it.
+#include "class_set.hpp"
 #include "test_heap.hpp"
 
 #include <cstdint>
@@ -77,7 +80,7 @@ TEST_F(Seed, allocate_multiple_sizes) {
     void* a = heap.allocate(ten);
     void* b = heap.allocate(two);
     EXPECT_EQ(x, b);
-    EXPECT_EQ(128u, heap.usable_size(a));
+    EXPECT_EQ(usize == 8 ? by_set(128, 96) : by_set(64, 64), heap.usable_size(a));
 
     heap.deallocate(y, three);
     heap.deallocate(z, aligned);
@@ -191,11 +194,11 @@ TEST_F(Seed, MultiSizeAllocation) {
 TEST_F(Seed, MemoryUsageStatistics) {
     const Layout layout{usize * 2, usize_align};
     ASSERT_NE(nullptr, heap.allocate(layout));
-    EXPECT_EQ(64u, heap.used_bytes());
-    EXPECT_EQ(heap.total_bytes() - 64, heap.available_bytes());
+    EXPECT_EQ(by_set(64, 16), heap.used_bytes());
+    EXPECT_EQ(heap.total_bytes() - by_set(64, 16), heap.available_bytes());
     const UsableSize bounds = heap.usable_size(layout);
     EXPECT_EQ(usize * 2, bounds.min);
-    EXPECT_EQ(64u, bounds.max);
+    EXPECT_EQ(by_set(64, 16), bounds.max);
 }
 
 TEST_F(Seed, ErrorHandling) {
@@ -205,7 +208,8 @@ TEST_F(Seed, ErrorHandling) {
 }
 
 // "Layout-to-Allocator Routing" and "Slab Size Categories": a layout takes the smallest class that has its
-// size and its alignment; above 4096 bytes it takes pages.
+// size and its alignment; above 4096 bytes it takes pages. The fine set has classes that are no powers of
+// two: the smallest class there is the smallest that is a multiple of the alignment.
 
 struct Route {
     size_t size;
@@ -228,25 +232,38 @@ TEST_P(SeedRouting, TakesTheSmallestClassThatHasSizeAndAlignment) {
     EXPECT_EQ(0u, test.heap.used_bytes());
 }
 
-// Both sides of every boundary of the size, with the least alignment; of the alignment, with the least size;
-// and both at once.
+// Both sides of every boundary of the size, with the least alignment and the most; powers of two also as the
+// alignment of the least size.
 std::vector<Route> boundaries() {
     std::vector<Route> routes;
     size_t below = 0;
-    for (size_t size = 64; size <= 4096; below = size, size *= 2) {
+    for (const size_t size : class_sizes) {
+        const size_t align = alignment_of(size);
         routes.push_back({below + 1, 1, size});
         routes.push_back({size - 1, 8, size});
         routes.push_back({size, 8, size});
-        routes.push_back({1, size, size});
-        routes.push_back({size, size, size});
-        routes.push_back({below + 1, size, size});
         routes.push_back({size, 16, size});
+        routes.push_back({size, align, size});
+        routes.push_back({below + 1, align, size});
+        if (align == size) routes.push_back({1, align, size});
+        below = size;
     }
-    routes.push_back({1, 1, 64});
-    routes.push_back({1, 16, 64});
+    routes.push_back({1, 1, by_set(64, 16)});
+    routes.push_back({1, 16, by_set(64, 16)});
+    routes.push_back({17, 1, by_set(64, 32)});
+    routes.push_back({1, 32, by_set(64, 32)});
+    routes.push_back({65, 1, by_set(128, 96)});
+    routes.push_back({65, 32, by_set(128, 96)});
     routes.push_back({65, 64, 128});
     routes.push_back({100, 512, 512});
+    routes.push_back({129, 64, by_set(256, 192)});
+    routes.push_back({129, 128, 256});
+    routes.push_back({257, 128, by_set(512, 384)});
+    routes.push_back({257, 256, 512});
+    routes.push_back({513, 16, 1024});
     routes.push_back({513, 256, 1024});
+    routes.push_back({1025, 16, by_set(2048, 1360)});
+    routes.push_back({1025, 32, 2048});
     routes.push_back({4097, 8, pages(2)});
     routes.push_back({4097, 4096, pages(2)});
     routes.push_back({pages(2), 1, pages(2)});

@@ -5,10 +5,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <set>
 #include <vector>
 
-#include "test_memory.hpp"
+#include "class_set.hpp"
 
 namespace slabheap {
 namespace {
@@ -18,9 +19,18 @@ using test::TestMemory;
 
 class SlabTest : public ::testing::Test {
 protected:
-    explicit SlabTest(size_t pages = 64) : memory_(test::pages(pages)) {
+    // The heap's pages, and more that it does not have yet.
+    explicit SlabTest(size_t pages = 140, size_t more = 0)
+        : pages_(pages), memory_(test::pages(pages + more)) {
+        start();
+    }
+    // Empty, and the whole map known: until that is so, it grows with each call for pages.
+    void start() {
+        slabs_ = {};
         slabs_.set_up();
-        EXPECT_EQ(SLAB_OK, slabs_.add_region(address_of(memory_.start()), memory_.size()));
+        EXPECT_EQ(SLAB_OK, slabs_.add_region(address_of(memory_.start()), test::pages(pages_)));
+        Region& region = slabs_.region(0);
+        while (!region.knows_all()) slabs_.free_run(region, slabs_.allocate_run(1, 1) >> page_shift);
     }
     // Frees a slot that must be live.
     void free(unsigned size_class, uintptr_t address) {
@@ -35,6 +45,14 @@ protected:
         return slots;
     }
 
+    // Is the slot in the pool of its slab?
+    bool is_pooled(unsigned size_class, uintptr_t address) const {
+        unsigned const slot = slot_at(size_class, address % page_size);
+        Word const pool = slabs_.region_of(address)->slots(address >> page_shift)[slot / word_bits];
+        return (pool & bit_of(slot)) != 0;
+    }
+
+    size_t pages_;
     TestMemory memory_;
     Slabs slabs_{};
 };
@@ -46,11 +64,31 @@ TEST_P(EveryClass, SlotsAreDisjointAlignedAndFillTheirPages) {
     std::set<uintptr_t> seen;
     for (uintptr_t slot : take(c, 3 * class_slots(c))) {
         ASSERT_NE(0u, slot);
-        EXPECT_EQ(0u, slot % class_size(c));
+        EXPECT_EQ(0u, slot % test::alignment_of(class_size(c)));
+        EXPECT_EQ(0u, slot % page_size % class_size(c));
         EXPECT_TRUE(seen.insert(slot).second);
     }
     EXPECT_EQ(3u, slabs_.slabs(c));
     EXPECT_EQ(3 * class_slots(c), slabs_.live(c));
+}
+
+TEST_P(EveryClass, TheSlotsOfAPageAreHandedOutInAscendingOrder) {
+    unsigned const c = GetParam();
+    for (int page = 0; page < 3; ++page) {
+        std::vector<uintptr_t> const slots = take(c, class_slots(c));
+        EXPECT_EQ(0u, slots[0] % page_size);
+        for (unsigned i = 0; i < class_slots(c); ++i) EXPECT_EQ(slots[0] + i * class_size(c), slots[i]) << i;
+    }
+}
+
+TEST_P(EveryClass, SoAreThoseThatWereFreed) {
+    unsigned const c = GetParam();
+    std::vector<uintptr_t> const slots = take(c, class_slots(c));
+    for (unsigned stride : {1u, 3u, 5u}) {
+        for (unsigned i = 1; i < class_slots(c); i += stride) free(c, slots[i]);
+        slabs_.collect();
+        for (unsigned i = 1; i < class_slots(c); i += stride) EXPECT_EQ(slots[i], slabs_.take_slot(c, 1));
+    }
 }
 
 TEST_P(EveryClass, TheSlotFreedLastIsTakenFirst) {
@@ -66,10 +104,8 @@ TEST_P(EveryClass, WhenTheStackIsFullTheBlockBelowTheNewOneLeavesIt) {
     std::vector<uintptr_t> const slots = take(c, limit + 5);
     for (uintptr_t slot : slots) free(c, slot);
     for (size_t i = limit - 1; i < limit + 4; ++i) {
-        unsigned const slot = slot_at(c, slots[i] % page_size);
-        Word const pool = slabs_.region(0).slots(slots[i] >> page_shift)[slot / word_bits];
         bool const returned = tag::is_freed_slab(slabs_.region(0).tag(slots[i] >> page_shift));
-        EXPECT_TRUE(returned || (pool & bit_of(slot)) != 0);
+        EXPECT_TRUE(returned || is_pooled(c, slots[i]));
     }
     EXPECT_EQ(slots.back(), slabs_.take_slot(c, 1));
     for (size_t i = limit - 1; i-- > 0;) EXPECT_EQ(slots[i], slabs_.take_slot(c, 1));
@@ -100,15 +136,63 @@ TEST_P(EveryClass, CollectingKeepsWhatIsLive) {
     EXPECT_EQ(1u, slabs_.slabs(c));
 }
 
+TEST_P(EveryClass, ASlabWithOneLiveSlotIsNotEmptyWhicheverThatIs) {
+    unsigned const c = GetParam();
+    Word const before = slabs_.region(0).free_pages();
+    for (unsigned live = 0; live < class_slots(c); ++live) {
+        std::vector<uintptr_t> const slots = take(c, class_slots(c));
+        for (unsigned i = 0; i < class_slots(c); ++i) {
+            if (i != live) free(c, slots[i]);
+        }
+        slabs_.collect();
+        ASSERT_EQ(1u, slabs_.slabs(c)) << live;
+        ASSERT_EQ(class_slots(c) > 1, slabs_.with_room(c) == 1);
+        free(c, slots[live]);
+        slabs_.collect();
+        ASSERT_EQ(0u, slabs_.slabs(c)) << live;
+        ASSERT_EQ(before, slabs_.region(0).free_pages());
+    }
+}
+
+// The stack is filled with slots of other pages; then each free sends the slot freed before to its pool. The
+// words of the pool fill in every order that ends with another one.
+TEST_P(EveryClass, ASlabIsASpareFromItsLastSlotInThePoolToTheFirstOneTaken) {
+    unsigned const c = GetParam();
+    unsigned const slots_here = class_slots(c);
+    for (unsigned first = 0; first < slots_here; first += word_bits) {
+        start();
+        std::vector<uintptr_t> const slots = take(c, slots_here);
+        Word const page = slots[0] >> page_shift;
+        BitTree const spares = slabs_.region(0).spares();
+        std::vector<uintptr_t> const others = take(c, stack_limit(c) + 1);
+        for (size_t i = 0; i + 1 < others.size(); ++i) free(c, others[i]);
+        for (unsigned i = 0; i < slots_here; ++i) {
+            free(c, slots[(first + i) % slots_here]);
+            ASSERT_EQ(i != 0, slabs_.region(0).room(c).test(page));
+            ASSERT_FALSE(spares.test(page));
+        }
+        Word const spares_before = slabs_.spares(c);
+        free(c, others.back());
+        EXPECT_TRUE(spares.test(page));
+        EXPECT_EQ(spares_before + 1, slabs_.spares(c));
+        for (uintptr_t slot : slots) EXPECT_TRUE(is_pooled(c, slot));
+        for (uintptr_t slot; (slot = slabs_.take_slot(c, 1)) != slots[0];) {
+            ASSERT_NE(0u, slot);
+            ASSERT_TRUE(spares.test(page));
+        }
+        EXPECT_FALSE(spares.test(page));
+    }
+}
+
 TEST_P(EveryClass, EmptySlabsBeyondTheSparesGoBackByThemselves) {
     unsigned const c = GetParam();
     std::vector<uintptr_t> const slots = take(c, 40 * class_slots(c));
     EXPECT_EQ(40u, slabs_.slabs(c));
     for (uintptr_t slot : slots) free(c, slot);
-    // What stays: a spare, and the slabs that the stack's blocks lie in.
-    EXPECT_EQ(1u, slabs_.spare_limit());
-    EXPECT_EQ(1u, slabs_.spares(c));
-    EXPECT_LE(slabs_.slabs(c), 1 + stack_limit(c) / class_slots(c) + 2);
+    // What stays: spares, and the slabs that the stack's blocks lie in.
+    EXPECT_EQ(3u, slabs_.spare_limit());
+    EXPECT_EQ(3u, slabs_.spares(c));
+    EXPECT_LE(slabs_.slabs(c), 3 + stack_limit(c) / class_slots(c) + 2);
 }
 
 TEST_P(EveryClass, ASlotAtHandNeedsNoPage) {
@@ -154,7 +238,8 @@ TEST_P(EveryClass, KnowsWhichSlotsWereEverHandedOut) {
 INSTANTIATE_TEST_SUITE_P(Classes, EveryClass, ::testing::Range(0u, class_count));
 
 TEST_F(SlabTest, TheLowestSlabWithRoomIsUsedFirst) {
-    std::vector<uintptr_t> const slots = take(3, 4 * class_slots(3));
+    std::vector<uintptr_t> slots = take(3, 4 * class_slots(3));
+    std::sort(slots.begin(), slots.end());
     free(3, slots[2 * class_slots(3)]);
     free(3, slots[1]);
     slabs_.collect();
@@ -170,14 +255,21 @@ TEST_F(SlabTest, WithoutPagesThereIsNoSlot) {
     EXPECT_EQ(0u, slabs_.live(0));
 }
 
-TEST_F(SlabTest, AClassTakesThePageOfAnothersSpare) {
+TEST_F(SlabTest, ASpareOfOneClassIsAPageForAnother) {
     std::vector<uintptr_t> const pages = take(class_count - 1, slabs_.region(0).free_pages());
     for (uintptr_t page : pages) free(class_count - 1, page);
-    EXPECT_EQ(1u, slabs_.spares(class_count - 1));
-    while (slabs_.region(0).free_pages() != 0) EXPECT_NE(0u, slabs_.take_slot(0, 1));
-    std::vector<uintptr_t> const rest = take(0, class_slots(0));
-    EXPECT_NE(0u, rest.back());
-    EXPECT_EQ(0u, slabs_.spares(class_count - 1));
+    EXPECT_EQ(3u, slabs_.spares(class_count - 1));
+    while (slabs_.take_slot(0, 1) != 0) {
+    }
+    Word const slabs = slabs_.slabs(0);
+    for (Word left = 3; left-- > 0;) {
+        EXPECT_TRUE(slabs_.return_a_spare());
+        EXPECT_EQ(left, slabs_.spares(class_count - 1));
+        for (uintptr_t slot : take(0, class_slots(0))) EXPECT_NE(0u, slot);
+        EXPECT_EQ(0u, slabs_.take_slot(0, 1));
+    }
+    EXPECT_EQ(slabs + 3, slabs_.slabs(0));
+    EXPECT_FALSE(slabs_.return_a_spare());
 }
 
 TEST_F(SlabTest, ALargerPrimaryRegionEmptiesTheStacks) {
@@ -193,20 +285,20 @@ TEST_F(SlabTest, ALargerPrimaryRegionEmptiesTheStacks) {
     EXPECT_EQ(slots[4], slabs_.take_slot(1, 1));
 }
 
-// Two regions: blocks of the smaller one go the longer way, and the order of frees is kept all the same.
+// A small region, and a larger one behind it that came later: blocks of the smaller one go the longer way,
+// and the order of frees is kept all the same. The class is the one with the most slots.
 class TwoRegions : public SlabTest {
 protected:
-    TwoRegions() : SlabTest(8), more_(test::pages(200)) {
-        small_ = take(2, 3 * class_slots(2));
-        EXPECT_EQ(SLAB_OK, slabs_.add_region(address_of(more_.start()), more_.size()));
+    TwoRegions() : SlabTest(8, 200) {
+        small_ = take(0, 3 * class_slots(0));
+        EXPECT_EQ(SLAB_OK, slabs_.add_region(address_of(memory_.page(8)), test::pages(200)));
         slabs_.empty_stacks();
-        while (!slabs_.region_of(address_of(more_.start()))->knows_all()) slabs_.take_slot(class_count - 1, 1);
-        while ((large_ = slabs_.take_slot(2, 1)) < address_of(more_.start()) ||
-               large_ >= address_of(more_.start()) + more_.size()) {
-            small_.push_back(large_);
-        }
+        while (!slabs_.region(1).knows_all()) slabs_.take_slot(class_count - 1, 1);
+        large_ = slabs_.take_slot(0, 1);
+        EXPECT_TRUE(is_in_larger(large_)) << "all slots of the small region's slabs are live";
     }
-    TestMemory more_;
+    bool is_in_larger(uintptr_t slot) const { return slabs_.region(1).contains(slot >> page_shift); }
+
     std::vector<uintptr_t> small_;
     uintptr_t large_ = 0;
 };
@@ -214,50 +306,82 @@ protected:
 TEST_F(TwoRegions, TheBlockFreedLastComesBackFirstWhicheverRegionHasIt) {
     for (int round = 0; round < 3; ++round) {
         for (uintptr_t slot : {small_[0], large_, small_[1], small_[2], large_}) {
-            free(2, slot);
-            EXPECT_EQ(slot, slabs_.take_slot(2, 1));
+            free(0, slot);
+            EXPECT_EQ(slot, slabs_.take_slot(0, 1));
         }
     }
 }
 
 TEST_F(TwoRegions, AFreeOnTopOfAHiddenFrontShowsItAgain) {
-    uintptr_t const second = slabs_.take_slot(2, 1);
-    free(2, second);
-    free(2, small_[0]);
-    EXPECT_EQ(small_[0], slabs_.front(2).other);
-    EXPECT_EQ(0u, slabs_.front(2).depth);
-    free(2, small_[1]);  // the one before goes to its pool
-    free(2, large_);     // and so does this one
-    EXPECT_EQ(0u, slabs_.front(2).other);
-    EXPECT_EQ(large_, slabs_.take_slot(2, 1));
-    EXPECT_EQ(second, slabs_.take_slot(2, 1));
-    for (uintptr_t slot : {small_[0], small_[1]}) {
-        Word const pool = slabs_.region_of(slot)->slots(slot >> page_shift)[0];
-        EXPECT_NE(0u, pool & bit_of(slot_at(2, slot % page_size)));
-    }
+    uintptr_t const second = slabs_.take_slot(0, 1);
+    free(0, second);
+    free(0, small_.front());
+    EXPECT_EQ(small_.front(), slabs_.front(0).other);
+    EXPECT_EQ(0u, slabs_.front(0).depth);
+    free(0, small_.back());  // the one before goes to its pool
+    free(0, large_);         // and so does this one
+    EXPECT_EQ(0u, slabs_.front(0).other);
+    EXPECT_EQ(large_, slabs_.take_slot(0, 1));
+    EXPECT_EQ(second, slabs_.take_slot(0, 1));
+    EXPECT_TRUE(is_pooled(0, small_.front()));
+    EXPECT_TRUE(is_pooled(0, small_.back()));
 }
 
 TEST_F(TwoRegions, CollectingFindsTheBlockOfAHiddenFront) {
-    for (uintptr_t slot : small_) free(2, slot);
-    free(2, large_);
-    free(2, slabs_.take_slot(2, 1));
+    for (uintptr_t slot : small_) free(0, slot);
+    free(0, large_);
+    free(0, slabs_.take_slot(0, 1));
     Word const free_pages = slabs_.region(0).free_pages() + slabs_.region(1).free_pages();
     slabs_.collect();
     EXPECT_LT(free_pages, slabs_.region(0).free_pages() + slabs_.region(1).free_pages());
-    EXPECT_EQ(0u, slabs_.slabs(2));
+    EXPECT_EQ(0u, slabs_.slabs(0));
 }
 
-TEST(SlabsOfManyPages, KeepMoreSpares) {
-    TestMemory memory(test::pages(2100));
-    Slabs slabs{};
-    slabs.set_up();
-    ASSERT_EQ(SLAB_OK, slabs.add_region(address_of(memory.start()), memory.size()));
-    unsigned const c = class_count - 2;
-    std::vector<uintptr_t> slots;
-    for (unsigned i = 0; i < 2 * 512; ++i) slots.push_back(slabs.take_slot(c, 1));
-    for (size_t i = 0; i < slots.size() / 2; ++i) slabs.put_slot(c, slots[i]);
-    EXPECT_EQ(33u, slabs.spare_limit());
-    EXPECT_EQ(33u, slabs.spares(c));
+TEST_F(TwoRegions, NewSlabsAreMadeInTheLargerOneAsLongAsItHasPages) {
+    while (slabs_.region(1).free_pages() != 0) {
+        ASSERT_TRUE(is_in_larger(slabs_.take_slot(class_count - 1, 1)));
+    }
+    uintptr_t const slot = slabs_.take_slot(class_count - 1, 1);
+    EXPECT_NE(0u, slot);
+    EXPECT_FALSE(is_in_larger(slot));
+}
+
+TEST_F(TwoRegions, RoomIsUsedUpInTheLargerOneFirst) {
+    slabs_.take_slot(0, 1);  // the slab stays in use
+    free(0, large_);
+    free(0, small_.back());
+    free(0, small_.front());
+    slabs_.collect();
+    EXPECT_EQ(large_, slabs_.take_slot(0, 1));
+    while (!slabs_.region(1).room(0).empty() || slabs_.front(0).word != 0) {
+        ASSERT_TRUE(is_in_larger(slabs_.take_slot(0, 1)));
+    }
+    EXPECT_EQ(small_.front(), slabs_.take_slot(0, 1)) << "room comes before a new slab";
+    EXPECT_EQ(small_.back(), slabs_.take_slot(0, 1));
+    EXPECT_TRUE(is_in_larger(slabs_.take_slot(0, 1)));
+}
+
+class SlabsOfManyPages : public SlabTest {
+protected:
+    SlabsOfManyPages() : SlabTest(2100) {}
+    static constexpr unsigned c = class_count - 2;
+};
+
+TEST_F(SlabsOfManyPages, KeepMoreSpares) {
+    std::vector<uintptr_t> const slots = take(c, 2 * 512);
+    for (size_t i = 0; i < slots.size() / 2; ++i) free(c, slots[i]);
+    EXPECT_EQ(33u, slabs_.spare_limit());
+    EXPECT_EQ(33u, slabs_.spares(c));
+}
+
+TEST_F(SlabsOfManyPages, GainNoSparesBeyondALimitThatFell) {
+    std::vector<uintptr_t> const slots = take(c, 2 * 512);
+    for (size_t i = 0; i < slots.size() / 2; ++i) free(c, slots[i]);
+    Word const middle = address_of(memory_.page(1024)) >> page_shift;
+    ASSERT_EQ(SLAB_OK, slabs_.reserve({middle, middle + 1024}));
+    EXPECT_EQ(17u, slabs_.spare_limit());
+    for (size_t i = slots.size() / 2; i < slots.size(); ++i) free(c, slots[i]);
+    EXPECT_EQ(33u, slabs_.spares(c));
 }
 
 }  // namespace

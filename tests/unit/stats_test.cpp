@@ -2,10 +2,12 @@
 //
 // The heap's figures: what each field of slab_stats counts, and the conservation laws between them: total is
 // available plus used, and used is what the classes and the large blocks have out.
+#include "class_set.hpp"
 #include "test_heap.hpp"
 
 #include <cstdint>
 #include <cstring>
+#include <iterator>
 #include <type_traits>
 
 namespace slabheap::test {
@@ -29,7 +31,7 @@ void expect_conserved(const slab_stats& stats, size_t large_bytes) {
     for (size_t i = 0; i < stats.class_count; ++i) {
         const slab_class_stats& row = stats.classes[i];
         EXPECT_LE(row.live, row.capacity) << row.size;
-        EXPECT_EQ(row.capacity * row.size, pages(row.pages)) << row.size;
+        EXPECT_EQ(row.pages * slots_in_a_page(row.size), row.capacity) << row.size;
         slab_bytes += row.live * row.size;
         slab_pages += row.pages;
     }
@@ -51,9 +53,9 @@ TEST(Stats, AFreshHeap) {
     EXPECT_EQ(0u, stats.faults);
     EXPECT_EQ(0u, stats.requested_bytes_total);
     EXPECT_EQ(0u, stats.taken_bytes_total);
-    ASSERT_EQ(7u, stats.class_count);
+    ASSERT_EQ(std::size(class_sizes), stats.class_count);
     for (size_t i = 0; i < stats.class_count; ++i) {
-        EXPECT_EQ(size_t{64} << i, stats.classes[i].size) << "ascending sizes";
+        EXPECT_EQ(class_sizes[i], stats.classes[i].size) << "ascending sizes";
         EXPECT_EQ(0u, stats.classes[i].live);
         EXPECT_EQ(0u, stats.classes[i].capacity);
         EXPECT_EQ(0u, stats.classes[i].pages);
@@ -94,8 +96,7 @@ TEST(Stats, TheCallsOfTheirOwnAgreeWithTheRecord) {
 
 TEST(Stats, ASlabBlockIsCountedAtItsClass) {
     TestHeap test(64 * KiB);
-    for (size_t i = 0; i < 7; ++i) {
-        const size_t size = size_t{64} << i;
+    for (const size_t size : class_sizes) {
         const slab_stats before = test.stats();
         void* block = test.heap.allocate({size - 3, 1});
         const slab_stats during = test.stats();
@@ -107,7 +108,7 @@ TEST(Stats, ASlabBlockIsCountedAtItsClass) {
         ASSERT_NE(nullptr, row);
         EXPECT_EQ(1u, row->live);
         EXPECT_EQ(1u, row->pages);
-        EXPECT_EQ(page_size / size, row->capacity);
+        EXPECT_EQ(slots_in_a_page(size), row->capacity);
         expect_conserved(during, 0);
 
         test.heap.deallocate(block);
@@ -139,23 +140,21 @@ TEST(Stats, ALargeBlockIsCountedAtItsPages) {
 }
 
 TEST(Stats, AFullClassHasAsManyPagesAsItNeeds) {
-    TestHeap test(32 * KiB);
-    for (int i = 0; i < 3 * 64; ++i) {
-        ASSERT_NE(nullptr, test.heap.allocate({64, 64}));
+    for (size_t i = 0; i < std::size(class_sizes); ++i) {
+        TestHeap test(32 * KiB);
+        const size_t slots = slots_in_a_page(class_sizes[i]);
+        for (size_t count = 1; count <= 3 * slots; ++count) {
+            ASSERT_NE(nullptr, test.heap.allocate({class_sizes[i], 1}));
+            ASSERT_EQ((count + slots - 1) / slots, test.stats().classes[i].pages) << count;
+            ASSERT_EQ(count, test.stats().classes[i].live);
+        }
+        EXPECT_EQ(3 * slots, test.stats().classes[i].capacity);
     }
-    slab_stats stats = test.stats();
-    EXPECT_EQ(3u, stats.classes[0].pages);
-    EXPECT_EQ(192u, stats.classes[0].capacity);
-    EXPECT_EQ(192u, stats.classes[0].live);
-    test.heap.allocate({64, 64});
-    stats = test.stats();
-    EXPECT_EQ(4u, stats.classes[0].pages);
-    EXPECT_EQ(193u, stats.classes[0].live);
 }
 
 TEST(Stats, AnEmptiedClassHoldsNoPagesWhenTheyAreNeeded) {
     TestHeap test(64 * KiB);
-    for (size_t size = 64; size <= 4096; size *= 2) {
+    for (const size_t size : class_sizes) {
         for (void* block : test.exhaust({size, 1})) {
             test.heap.deallocate(block);
         }
@@ -211,12 +210,19 @@ TEST(Stats, UsableSizeOfALayoutIsWhatABlockWouldHave) {
         Layout layout;
         UsableSize expected;
     } cases[] = {
-        {{1, 1}, {1, 64}},         {{64, 8}, {64, 64}},
-        {{65, 8}, {65, 128}},      {{10, 1024}, {10, 1024}},
-        {{4096, 1}, {4096, 4096}}, {{4097, 1}, {4097, 8192}},
-        {{1, 8192}, {1, 4096}},    {{pages(4), 8}, {pages(4), pages(4)}},
-        {{8, 0}, {0, 0}},          {{8, 24}, {0, 0}},
-        {{SIZE_MAX, 8}, {0, 0}},   {{SIZE_MAX - 4094, 1}, {0, 0}},
+        {{1, 1}, {1, by_set(64, 16)}},
+        {{64, 8}, {64, 64}},
+        {{65, 8}, {65, by_set(128, 96)}},
+        {{65, 64}, {65, 128}},
+        {{10, 1024}, {10, 1024}},
+        {{4096, 1}, {4096, 4096}},
+        {{4097, 1}, {4097, 8192}},
+        {{1, 8192}, {1, 4096}},
+        {{pages(4), 8}, {pages(4), pages(4)}},
+        {{8, 0}, {0, 0}},
+        {{8, 24}, {0, 0}},
+        {{SIZE_MAX, 8}, {0, 0}},
+        {{SIZE_MAX - 4094, 1}, {0, 0}},
     };
     for (const auto& [layout, expected] : cases) {
         const UsableSize found = test.heap.usable_size(layout);
@@ -234,7 +240,7 @@ TEST(Stats, LayoutOfATypeHasItsSizeAndAlignment) {
     static_assert(Layout::of<Wide>(3).size == 288);
     TestHeap test(32 * KiB);
     void* block = test.heap.allocate(Layout::of<Wide>(3));
-    EXPECT_EQ(512u, test.heap.usable_size(block));
+    EXPECT_EQ(by_set(512, 384), test.heap.usable_size(block));
 }
 
 }  // namespace

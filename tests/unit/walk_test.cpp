@@ -2,6 +2,7 @@
 //
 // slab_heap_walk: every live block once, in ascending order, with its real size; the visitor may free what it
 // is given.
+#include "class_set.hpp"
 #include "test_heap.hpp"
 
 #include <algorithm>
@@ -91,12 +92,12 @@ TEST(Walk, TheVisitorMayFreeTheBlockItIsGiven) {
 }
 
 TEST(Walk, FreesEveryBlockOfAFullHeap) {
-    for (const size_t size : {64u, 256u, 4096u}) {
+    for (const size_t size : class_sizes) {
         TestHeap test(64 * KiB);
         test.exhaust({size, 8});
         Freeing freeing{&test.heap, 0, 1};
         test.heap.walk(free_some, &freeing);
-        EXPECT_EQ(pages(15) / size, freeing.count);
+        EXPECT_EQ(15 * slots_in_a_page(size), freeing.count);
         EXPECT_EQ(0u, test.heap.used_bytes());
         EXPECT_NE(nullptr, test.heap.allocate_pages(15));
     }

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+//
+// The size classes of the set that is built, and which of them a request takes. Said here once more, so that
+// a test holds the heap against the definition and not against itself.
+#ifndef SLABHEAP_TESTS_CLASS_SET_HPP
+#define SLABHEAP_TESTS_CLASS_SET_HPP
+
+#include "test_memory.hpp"
+
+namespace slabheap::test {
+
+#ifdef SLABHEAP_FINE_SIZE_CLASSES
+inline constexpr bool fine_set = true;
+inline constexpr size_t class_sizes[] = {16, 32, 64, 96, 128, 192, 256, 384, 512, 1024, 1360, 2048, 4096};
+#else
+inline constexpr bool fine_set = false;
+inline constexpr size_t class_sizes[] = {64, 128, 256, 512, 1024, 2048, 4096};
+#endif
+
+// A figure that differs between the sets.
+constexpr size_t by_set(size_t seed, size_t fine) {
+    return fine_set ? fine : seed;
+}
+
+// The class that a request takes, by its size: the smallest that has the request's size and is a multiple of
+// its alignment; 0 when the request takes pages.
+constexpr size_t class_for(size_t size, size_t align = 1) {
+    for (const size_t class_size : class_sizes) {
+        if (class_size >= size && class_size % align == 0) {
+            return class_size;
+        }
+    }
+    return 0;
+}
+
+constexpr size_t slots_in_a_page(size_t class_size) {
+    return page_size / class_size;
+}
+
+// What every block of a class is aligned to: the largest power of two that divides its size.
+constexpr size_t alignment_of(size_t class_size) {
+    return class_size & (~class_size + 1);
+}
+
+}  // namespace slabheap::test
+
+#endif
