@@ -33,6 +33,20 @@ void Buddy::leave(unsigned order, Word node) {
     }
 }
 
+// Moves a node of the level from the tree of one order to that of another. Their columns lie side by side in
+// the nodes above, so that mostly one node is touched.
+inline void Buddy::move(unsigned level, Word node, unsigned from, unsigned to) {
+    if (level == root) {
+        leave(from, node);
+        return enter(to, node);
+    }
+    Word* const orders = words(level + 1, node >> word_shift) + column::orders;
+    orders[from] &= ~bit_of(node);
+    if (orders[from] == 0) leave(from, node);
+    if (orders[to] == 0) return enter(to, node);
+    orders[to] |= bit_of(node);
+}
+
 void Buddy::store(unsigned level, Word node, Word units) {
     Word* const columns = words(level, node);
     Word const before = columns[column::entered];
@@ -40,8 +54,10 @@ void Buddy::store(unsigned level, Word node, Word units) {
     columns[column::free_units] = units;
     if (before == now) return;
     columns[column::entered] = now;
-    if (before != 0) leave(static_cast<unsigned>(before) - 1, node);
-    if (now != 0) enter(static_cast<unsigned>(now) - 1, node);
+    unsigned const from = static_cast<unsigned>(before) - 1, to = static_cast<unsigned>(now) - 1;
+    if (before != 0 && now != 0) return move(level, node, from, to);
+    if (before != 0) leave(from, node);
+    if (now != 0) enter(to, node);
 }
 
 inline bool Buddy::fill(unsigned level, Word node, Word units) {

@@ -87,6 +87,7 @@ private:
 
     // Stores a word of free units, and enters its node under the order of the word's largest block.
     void store(unsigned level, Word node, Word units);
+    void move(unsigned level, Word node, unsigned from, unsigned to);
     void enter(unsigned order, Word node);
     void leave(unsigned order, Word node);
 
