@@ -100,7 +100,7 @@ public:
     }
     [[gnu::always_inline]] void place(Front& front, Word size_class, uintptr_t address) {
         Word const depth = front.depth;
-        if (depth != front.limit) {
+        if (depth != front.limit) [[likely]] {
             front.depth = depth + 1;
             front.stack[depth + 1] = address;
             return;
@@ -189,7 +189,8 @@ protected:
             slab_changed(size_class, address);
     }
     [[gnu::cold]] void pool_any_slot(Word size_class, uintptr_t address);
-    [[gnu::cold]] void place_slowly(Word size_class, uintptr_t address);
+    // Not marked as cold, because GCC 12 then takes the usual return of push for cold, too.
+    void place_slowly(Word size_class, uintptr_t address);
     [[gnu::cold]] static void hide(Front& front, uintptr_t other);
     [[gnu::cold]] static uintptr_t show(Front& front);
 
