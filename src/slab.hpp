@@ -147,8 +147,8 @@ public:
     Word slabs(unsigned size_class) const { return counts_[size_class].slabs; }
     Word with_room(unsigned size_class) const { return counts_[size_class].with_room; }
     Word spares(unsigned size_class) const { return counts_[size_class].spares; }
-    // Empty slabs of one class that are kept: a page, and a 64th of the memory at most; while nobody else wants
-    // the pages.
+    // Empty slabs of one class that are kept while nobody else wants the pages: one, and at most a 64th of the
+    // memory.
     Word spare_limit() const { return total_pages_ / 64 + 1; }
 
 protected:
