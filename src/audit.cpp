@@ -35,6 +35,7 @@ private:
     bool orders_are_sound(Region const& region);
     bool tiling_is_sound(Region& region);
     bool nothing_is_live(Region const& region, Word page);
+    static Word live_blocks(Region const& region, Word page);
     bool room_is_sound(Region& region);
     bool idle_pages_are_sound(Region& region, Word first, Word end);
     bool head_is_sound(Region& region, Word page);
@@ -214,9 +215,14 @@ bool Auditor::idle_pages_are_sound(Region& region, Word first, Word end) {
 }
 
 bool Auditor::nothing_is_live(Region const& region, Word page) {
-    Word live = 0;
-    for (unsigned w = 0; w < live_words; ++w) live |= region.live(page)[w];
-    return live == 0 || broken("live bits are set in slabs only", page << page_shift);
+    return live_blocks(region, page) == 0 || broken("live marks are set in slabs only", page << page_shift);
+}
+
+// Marks of the page, whatever they are set to.
+Word Auditor::live_blocks(Region const& region, Word page) {
+    Word count = 0;
+    for (unsigned i = 0; i < live_marks; ++i) count += region.live(page)[i] != 0;
+    return count;
 }
 
 // head_is_sound looked at the room of every head: no other page may have room, or be a spare.
@@ -289,12 +295,13 @@ bool Auditor::slab_is_sound(Region& region, Word page, unsigned size_class) {
 
 bool Auditor::slots_are_sound(Region& region, Word page, unsigned size_class) {
     uintptr_t const start = page << page_shift;
-    Word live_bits = 0;
-    for (unsigned w = 0; w < live_words; ++w) live_bits += popcount(region.live(page)[w]);
+    Word marked = live_blocks(region, page);
     for (unsigned slot = 0; slot < class_slots(size_class); ++slot) {
         uintptr_t const block = start + slot_offset(size_class, slot);
-        if (!region.view().is_live(block)) continue;
-        --live_bits;
+        uint8_t const mark = region.view().live(block);
+        if (mark == 0) continue;
+        --marked;
+        if (mark != 1) return broken("a live mark is 0 or 1", block);
         if ((region.slots(page)[slot / word_bits] & bit_of(slot)) != 0) {
             return broken("a live block is not in a pool", block);
         }
@@ -309,7 +316,7 @@ bool Auditor::slots_are_sound(Region& region, Word page, unsigned size_class) {
             return broken("a slot that never was handed out is free", start + slot_offset(size_class, slot));
         }
     }
-    return live_bits == 0 || broken("a slab's blocks start at its slots", start);
+    return marked == 0 || broken("a slab's blocks start at its slots", start);
 }
 
 // A slot that is neither live nor in its pool, in a slab of the class.
@@ -319,7 +326,7 @@ bool Auditor::is_free_slot(uintptr_t address, unsigned size_class) const {
         address % page_size % class_size(size_class) != 0)
         return false;
     unsigned const slot = slot_at(size_class, address % page_size);
-    return slot < class_slots(size_class) && !view->is_live(address) &&
+    return slot < class_slots(size_class) && view->live(address) == 0 &&
            (view->slots(address)[slot / word_bits] & bit_of(slot)) == 0;
 }
 
@@ -383,7 +390,7 @@ bool Auditor::class_is_sound(unsigned size_class) {
             if (region.tag(page) != size_class) continue;
             Word here = 0;
             for (unsigned w = 0; w < slot_words; ++w) here += popcount(region.slots(page)[w]);
-            for (unsigned w = 0; w < live_words; ++w) live += popcount(region.live(page)[w]);
+            live += live_blocks(region, page);
             pooled += here;
             roomy += here != 0;
             empty += here == class_slots(size_class);

@@ -35,7 +35,7 @@ Diagnosis HeapCore::diagnose(uintptr_t address) const {
     unsigned const size_class = tag::is_slab(what) ? what : what - tag::freed_slab;
     unsigned const slot = slot_at(size_class, address % page_size);
     uintptr_t const block = (page << page_shift) + slot_offset(size_class, slot);
-    bool const live = region->view().is_live(block);
+    bool const live = region->view().live(block) != 0;
     if (live) return {SLAB_FAULT_INTERIOR, block, class_size(size_class)};
     if (!was_handed_out(*region, page, size_class, slot)) return never;
     return {block == address ? SLAB_FAULT_DOUBLE_FREE : SLAB_FAULT_NEVER_ALLOCATED, block,

@@ -54,15 +54,14 @@ public:
     // then nothing has changed: the slow call does it, or says what is wrong.
     [[gnu::always_inline]] bool deallocate_fast(void* ptr, Word least_class = 0) {
         uintptr_t const address = reinterpret_cast<uintptr_t>(ptr);
-        Word const number = primary_.granule_at(address);
-        if (number >= primary_.known_granules) [[unlikely]]
+        Word const mark = primary_.mark_at(address);
+        if (mark >= primary_.known_marks) [[unlikely]]
             return false;
-        Word& word = primary_.live_of_granule(number);
-        Word const live = word;
+        uint8_t& live = primary_.live_start[mark];
         Word const size_class = primary_.tag(address);
-        if ((live >> digit(number) & 1) == 0 || size_class < least_class) [[unlikely]]
+        if (live == 0 || size_class < least_class) [[unlikely]]
             return false;
-        word = live & ~bit_of(number);
+        live = 0;
         push(size_class, address);
         return true;
     }

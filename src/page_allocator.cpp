@@ -48,7 +48,7 @@ int PageAllocator::add_region(uintptr_t start, size_t size) {
 }
 
 // The page map of the primary region may be known further than before.
-void PageAllocator::refresh_primary() { primary_.known_granules = primary_region_->view().known_granules; }
+void PageAllocator::refresh_primary() { primary_.known_marks = primary_region_->view().known_marks; }
 
 PageAllocator::Entry const* PageAllocator::entry_at(Word page) const {
     // The last entry that starts at or below the page is one of low ... high - 1.

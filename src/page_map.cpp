@@ -7,7 +7,7 @@ namespace {
 
 constexpr unsigned section_pages = word_bits;
 
-constexpr Word granules(Word pages) { return pages << (page_shift - granule_shift); }
+constexpr Word marks(Word pages) { return pages << (page_shift - mark_shift); }
 
 // The lowest level, above the sections', at which the pages span at most two nodes.
 constexpr unsigned root_level(Word first, Word end) {
@@ -61,7 +61,7 @@ size_t PageMap::bytes_needed(Word first, Word end, size_t header_bytes) {
     layout.place_tags();
     layout.place_pages(slot_words);
     layout.place_pages(slot_words * sizeof(Word));
-    layout.place_pages(live_words * sizeof(Word));
+    layout.place_pages(live_marks);
     return layout.end();
 }
 
@@ -77,10 +77,10 @@ void PageMap::set_up(Word first, Word end, size_t header_bytes) {
     view_.tag_bias = layout.place_tags();
     handed_bias_ = layout.place_pages(slot_words);
     view_.slots_bias = layout.place_pages(slot_words * sizeof(Word));
-    view_.live_bias = layout.place_pages(live_words * sizeof(Word));
+    view_.live_bias = layout.place_pages(live_marks);
     view_.live_start = live(first);
     view_.base = first << page_shift;
-    view_.known_granules = 0;
+    view_.known_marks = 0;
     known_end_ = first;
     for (Word node = first_node(root); node <= last_node(root); ++node) clear_node(root, node);
 }
@@ -94,9 +94,9 @@ bool PageMap::has_geometry(Word first, Word end, size_t header_bytes) const {
     }
     if (view_.tag_bias != layout.place_tags() || handed_bias_ != layout.place_pages(slot_words)) return false;
     if (view_.slots_bias != layout.place_pages(slot_words * sizeof(Word))) return false;
-    if (view_.live_bias != layout.place_pages(live_words * sizeof(Word))) return false;
+    if (view_.live_bias != layout.place_pages(live_marks)) return false;
     if (view_.live_start != live(first) || view_.base != first << page_shift ||
-        view_.known_granules != granules(known_end_ - first))
+        view_.known_marks != marks(known_end_ - first))
         return false;
     if (known_end_ < first || known_end_ > end) return false;
     for (Word page = first; page < known_end_; page += section_pages) {
@@ -124,7 +124,7 @@ void PageMap::open_next() {
     open(0, section);
     Word const next = (section + 1) << word_shift;
     known_end_ = next < end_page ? next : end_page;
-    view_.known_granules = granules(known_end_ - first_page);
+    view_.known_marks = marks(known_end_ - first_page);
 }
 
 void PageMap::clear_node(unsigned level, Word node) {
@@ -136,9 +136,10 @@ void PageMap::clear_node(unsigned level, Word node) {
     Word const start = node * section_pages;
     Word const first = start < first_page ? first_page : start;
     Word const end = start + section_pages < end_page ? start + section_pages : end_page;
-    Word* page_live = live(first);
-    for (Word i = first; i < end; ++i, page_live += live_words) {
-        for (unsigned w = 0; w < live_words; ++w) page_live[w] = 0;
+    constexpr unsigned page_words = live_marks / sizeof(Word);
+    Word* page_live = reinterpret_cast<Word*>(live(first));
+    for (Word i = first; i < end; ++i, page_live += page_words) {
+        for (unsigned w = 0; w < page_words; ++w) page_live[w] = 0;
     }
 }
 

@@ -7,17 +7,20 @@
 // For each page:
 //
 //   tag     1 byte           what the page is
-//   live    a bit a granule  set where a live block of a slab starts
+//   live    1 byte a mark    1 where a live block of a slab starts
 //   slots   a bit a slot     of a slab: free, in its pool; in the first page of a run: its page count
 //   handed  1 byte a word    of slots: how many were handed out since the slab was set up
 //
-// and the nodes of the trees (nodes.hpp), one of level 0 a section of word_bits pages: 1.06 % of the region
-// in all, 1.7 % with the fine classes, whose pages have up to 256 slots.
+// and the nodes of the trees (nodes.hpp), one of level 0 a section of word_bits pages: 1.9 % of the region
+// in all, 3.6 % with the fine classes, whose pages have up to 128 slots.
 //
-// The map is lazy. Memory on a bare machine is garbage and clearing 1 % of 64 GiB at boot is too dear, so a
+// A mark is a byte, not a bit, so that it is its block's alone: handing a block out is a plain store, which
+// takes nothing from what another CPU, or an interrupt handler, does to the marks beside it.
+//
+// The map is lazy. Memory on a bare machine is garbage and clearing 2 % of 64 GiB at boot is too dear, so a
 // node counts only when its parent's bit in the column `known` is set, and so on up to the root, which is
 // cleared at the start. Opening a node clears its words; opening one of level 0 clears also the tags and the
-// live bits of its pages. The other bytes of a page count only when its tag says so. Below `known_end` all
+// live marks of its pages. The other bytes of a page count only when its tag says so. Below `known_end` all
 // sections are open, which makes the usual test one comparison; each use of pages moves known_end one section
 // on, so that it reaches the region's end after a while.
 #ifndef SLABHEAP_PAGE_MAP_HPP
@@ -39,9 +42,8 @@ constexpr bool is_slab(uint8_t t) { return t < class_count; }
 constexpr bool is_freed_slab(uint8_t t) { return t >= freed_slab && t < freed_slab + class_count; }
 }  // namespace tag
 
-constexpr unsigned live_words = page_size / granule / word_bits;                    // a page's
+constexpr unsigned live_marks = page_size >> mark_shift;                            // a page's
 constexpr unsigned slot_words = max_slots > word_bits ? max_slots / word_bits : 1;  // a page's
-constexpr unsigned granule_word_shift = granule_shift + word_shift;  // log2 of the bytes of a live word
 
 // The first of the slots that a word of slots stands for, and the word full of a class's slots.
 constexpr unsigned first_slot(unsigned slot_word) { return slot_word * word_bits; }
@@ -61,29 +63,26 @@ constexpr uint8_t slots_in_word(unsigned size_class, unsigned slot_word) {
 struct PageView {
     bool operator==(PageView const&) const = default;
 
-    uintptr_t base;            // the region's first byte
-    uintptr_t known_granules;  // from base on, how many granules surely have a valid map
+    uintptr_t base;         // the region's first byte
+    uintptr_t known_marks;  // from base on, how many marks are surely valid
     uintptr_t tag_bias;
-    Word* live_start;  // of the region's first page
+    uint8_t* live_start;  // of the region's first page
     uintptr_t live_bias;
     uintptr_t slots_bias;
 
     // Is the address in the region, with a valid map? Addresses below base wrap round and are not.
-    bool knows(uintptr_t address) const { return (address - base) >> granule_shift < known_granules; }
-    // Which granule of the region starts at the address. The bits that a multiple of the granule has not are
-    // rotated to the top: what is none becomes a number that is never known.
-    Word granule_at(uintptr_t address) const { return rotate_right(address - base, granule_shift); }
+    bool knows(uintptr_t address) const { return (address - base) >> mark_shift < known_marks; }
+    // Which mark of the region is the address's. The bits that a multiple of the unit has not are rotated to
+    // the top: where no slot can start, it is a number that is never known.
+    Word mark_at(uintptr_t address) const { return rotate_right(address - base, mark_shift); }
 
     uint8_t& tag(uintptr_t address) const {
         return *reinterpret_cast<uint8_t*>(tag_bias + (address >> page_shift));
     }
-    static Word& live_at(uintptr_t live_bias, uintptr_t address) {
-        return *reinterpret_cast<Word*>(live_bias + (address >> granule_word_shift) * sizeof(Word));
+    static uint8_t& live_at(uintptr_t live_bias, uintptr_t address) {
+        return *reinterpret_cast<uint8_t*>(live_bias + (address >> mark_shift));
     }
-    Word& live(uintptr_t address) const { return live_at(live_bias, address); }
-    Word& live_of_granule(Word number) const { return live_start[number >> word_shift]; }
-    static Word live_bit(uintptr_t address) { return bit_of(address >> granule_shift); }
-    bool is_live(uintptr_t address) const { return (live(address) & live_bit(address)) != 0; }
+    uint8_t& live(uintptr_t address) const { return live_at(live_bias, address); }
     Word* slots(uintptr_t address) const {
         return reinterpret_cast<Word*>(slots_bias + (address >> page_shift) * (slot_words * sizeof(Word)));
     }
@@ -110,7 +109,7 @@ public:
     bool knows_all() const { return known_end_ == end_page; }
     bool contains(Word page) const { return page >= first_page && page < end_page; }
     uint8_t& tag(Word page) const { return view_.tag(page << page_shift); }
-    Word* live(Word page) const { return &view_.live(page << page_shift); }
+    uint8_t* live(Word page) const { return &view_.live(page << page_shift); }
     Word* slots(Word page) const { return view_.slots(page << page_shift); }
     uint8_t* handed(Word page) const { return reinterpret_cast<uint8_t*>(handed_bias_ + page * slot_words); }
 

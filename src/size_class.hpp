@@ -4,7 +4,7 @@
 //
 //   seed   64, 128, ... 4096: powers of two, so the class of a request is the logarithm of the larger of size
 //          and alignment
-//   fine   16, 32, 64, 96, ... 4096: also below 64 and between the powers of two, so the class is looked up.
+//   fine   32, 64, 96, 128, ... 4096: also below 64 and between the powers of two, so the class is looked up.
 //          Chosen by measurement: with more classes a heap of objects of all sizes is fuller, but one whose
 //          objects were freed at random takes fewer new ones, because each class has half-empty pages
 //
@@ -23,12 +23,11 @@ constexpr unsigned page_shift = 12;
 constexpr size_t page_size = size_t{1} << page_shift;
 static_assert(page_size == SLAB_PAGE_SIZE);
 
-// Every block starts at a multiple of this; the page map has one live bit for each.
-constexpr unsigned granule_shift = 4;
-constexpr size_t granule = size_t{1} << granule_shift;
+// Every block starts at a multiple of this.
+constexpr size_t granule = 16;
 
 #ifdef SLABHEAP_FINE_SIZE_CLASSES
-inline constexpr uint16_t class_sizes[] = {16, 32, 64, 96, 128, 192, 256, 384, 512, 1024, 1360, 2048, 4096};
+inline constexpr uint16_t class_sizes[] = {32, 64, 96, 128, 192, 256, 384, 512, 1024, 1344, 2048, 4096};
 #else
 inline constexpr uint16_t class_sizes[] = {64, 128, 256, 512, 1024, 2048, 4096};
 #endif
@@ -36,6 +35,17 @@ constexpr unsigned class_count = sizeof class_sizes / sizeof class_sizes[0];
 static_assert(class_count <= SLAB_MAX_CLASSES && class_sizes[class_count - 1] == page_size);
 
 constexpr size_t class_size(unsigned size_class) { return class_sizes[size_class]; }
+
+// Every slot starts at a multiple of the smallest one's size, the unit for which the page map has a mark.
+constexpr unsigned mark_shift = highest_bit(class_sizes[0]);
+constexpr size_t mark_unit = size_t{1} << mark_shift;
+constexpr bool slots_start_at_marks() {
+    for (size_t size : class_sizes) {
+        if (size % mark_unit != 0) return false;
+    }
+    return mark_unit % granule == 0;
+}
+static_assert(slots_start_at_marks());
 
 // Slots of a page: a table, because a division would be needed.
 struct SlotCounts {

@@ -87,7 +87,7 @@ uintptr_t Slabs::take_slot_at_hand(unsigned size_class, size_t size) {
 void Slabs::put_slot(unsigned size_class, uintptr_t address) {
     Front& front = fronts_[size_class];
     PageView const& view = *view_to_use(address);
-    view.live(address) ^= PageView::live_bit(address);
+    view.live(address) = 0;
     ++front.frees;
     if (primary_.knows(address)) return place_slowly(size_class, address);
     uintptr_t const before = front.other;

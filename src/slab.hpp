@@ -172,7 +172,7 @@ protected:
                                                      size_t size) {
         ++front.allocations;
         front.requested += size;
-        PageView::live_at(live_bias, address) |= PageView::live_bit(address);
+        PageView::live_at(live_bias, address) = 1;
         return address;
     }
 

@@ -42,7 +42,7 @@ void HeapCore::stats(slab_stats& out) const {
 static void walk_slab(Region& region, Word page, unsigned size_class, slab_visitor visit, void* context) {
     for (unsigned slot = 0; slot < class_slots(size_class); ++slot) {
         uintptr_t const block = (page << page_shift) + slot_offset(size_class, slot);
-        if (!region.view().is_live(block)) continue;
+        if (region.view().live(block) == 0) continue;
         visit(reinterpret_cast<void*>(block), class_size(size_class), context);
     }
 }

@@ -9,9 +9,9 @@
  *     slab_free(block);
  *
  * Requests of up to 4096 bytes come from slabs (Bonwick 1994) of seven size classes, 64 ... 4096 bytes
- * (thirteen, from 16 bytes on, when built with -Dsize_classes=fine); what is larger comes from a buddy
+ * (twelve, from 32 bytes on, when built with -Dsize_classes=fine); what is larger comes from a buddy
  * allocator (Knuth, TAOCP 1, 2.5) over 4096-byte pages and takes whole pages.
- * The allocator keeps its own data in a page map at the start of each region (about 1 % of it) and never
+ * The allocator keeps its own data in a page map at the start of each region (about 2 % of it) and never
  * inside a block, free or live, so a kernel's stray writes into its blocks cannot corrupt it.
  *
  * Units: every size is in bytes, every address is what the kernel dereferences; a page is 4096 bytes.
@@ -126,7 +126,7 @@ struct slab_audit {
 /*
  * Gives the heap its first region and makes it usable. start: page-aligned, not null. size: at least 32 KiB
  * and a multiple of it; the region may end at the very top of the address space. The memory's content does
- * not matter and is not cleared. The region's page map takes its first pages: one for 32 KiB, about 1 % of a
+ * not matter and is not cleared. The region's page map takes its first pages: one for 32 KiB, less than 2 % of a
  * large one. Returns SLAB_OK, or SLAB_ERR_ALREADY_INITIALISED, _RANGE, _ALIGN, _TOO_SMALL or _NOT_MULTIPLE,
  * tested in this order; then nothing has changed. Constant cost: it does not grow with size.
  */

@@ -11,7 +11,7 @@ namespace slabheap::test {
 
 #ifdef SLABHEAP_FINE_SIZE_CLASSES
 inline constexpr bool fine_set = true;
-inline constexpr size_t class_sizes[] = {16, 32, 64, 96, 128, 192, 256, 384, 512, 1024, 1360, 2048, 4096};
+inline constexpr size_t class_sizes[] = {32, 64, 96, 128, 192, 256, 384, 512, 1024, 1344, 2048, 4096};
 #else
 inline constexpr bool fine_set = false;
 inline constexpr size_t class_sizes[] = {64, 128, 256, 512, 1024, 2048, 4096};

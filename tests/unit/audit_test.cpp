@@ -84,11 +84,12 @@ TEST_F(AuditTest, TheHeader) {
     expect_when(region().map_pages, region().map_pages + 1, sentence);
 }
 
-TEST_F(AuditTest, ALiveBitThatIsMissingOrTooMany) {
+TEST_F(AuditTest, ALiveMarkThatIsMissingTooManyOrUnheardOf) {
     uintptr_t const block = live_block(2);
-    Word& live = region().live(page_of(block))[block % page_size / granule / word_bits];
-    expect_when(live, live & ~PageView::live_bit(block), "a class's live blocks are counted exactly");
-    expect_when(live, live | PageView::live_bit(block + granule), "a slab's blocks start at its slots");
+    uint8_t* const live = &region().view().live(block);
+    expect_when(live[0], uint8_t{0}, "a class's live blocks are counted exactly");
+    expect_when(live[0], uint8_t{2}, "a live mark is 0 or 1");
+    expect_when(live[1], uint8_t{1}, "a slab's blocks start at its slots");
 }
 
 TEST_F(AuditTest, APoolThatHasALiveBlock) {
@@ -185,12 +186,11 @@ TEST_F(AuditTest, ALongRunThatIsNoneAndOneThatIsMissing) {
     EXPECT_EQ(sentence, audit());
 }
 
-TEST_F(AuditTest, ALiveBitOutsideOfSlabs) {
-    const char* const sentence = "live bits are set in slabs only";
+TEST_F(AuditTest, ALiveMarkOutsideOfSlabs) {
+    const char* const sentence = "live marks are set in slabs only";
     for (Word page : {free_page(), page_of(large_), page_of(large_) + 1, page_of(reserved_)}) {
         region().open(0, page >> word_shift);
-        Word& live = region().live(page)[1];
-        expect_when(live, live | 1, sentence);
+        expect_when(region().live(page)[1], uint8_t{1}, sentence);
     }
 }
 

@@ -3,6 +3,7 @@
 // Several regions: added in any order, with gaps or touching, odd sizes, at the ends of the address space
 // that a process has; none reaches into another. And regions far larger than the machine's memory, which cost
 // nothing until they are used.
+#include "class_set.hpp"
 #include "instruction_count.hpp"
 #include "test_heap.hpp"
 
@@ -18,14 +19,14 @@ namespace {
 TEST(Region, MemoryIsAddedAtAnyTime) {
     TestHeap test(32 * KiB);
     const std::vector<void*> first = test.exhaust({1000, 8});
-    const TestMemory& more = test.add_region(pages(33));
+    const TestMemory& more = test.add_region(pages(17));
     const std::vector<void*> second = test.exhaust({1000, 8});
     EXPECT_EQ(4 * 7u, first.size());
-    EXPECT_EQ(4 * 32u, second.size()) << "33 pages, one of them the map";
+    EXPECT_EQ(4 * 16u, second.size()) << "17 pages, one of them the map";
     for (void* block : second) {
         EXPECT_TRUE(more.contains(block, 1024));
     }
-    EXPECT_EQ(pages(7 + 32), test.heap.total_bytes());
+    EXPECT_EQ(pages(7 + 16), test.heap.total_bytes());
     EXPECT_EQ(pages(2), test.stats().metadata_bytes);
 }
 
@@ -142,14 +143,14 @@ TEST(Region, WorksAtTheHighestAddressesThatAProcessHas) {
     expect_two_regions_work(mapping);
 }
 
-TEST(Region, TheMapTakesAtMostTwoPercentOf1MiBAndMore) {
+TEST(Region, TheMapTakesAtMostTwoPercentOf1MiBAndMoreOrFourWithTheFineClasses) {
     for (size_t size = 1 * MiB; size <= 512 * MiB;
          size = size * 3 / 2 / SLAB_MIN_HEAP_SIZE * SLAB_MIN_HEAP_SIZE) {
         TestMemory memory(size, 0, TestMemory::Content::untouched);
         Heap heap;
         ASSERT_EQ(SLAB_OK, heap.init(memory.start(), size));
         const slab_stats stats = stats_of(heap);
-        EXPECT_LE(stats.metadata_bytes * 50, size) << size;
+        EXPECT_LE(stats.metadata_bytes, size / by_set(50, 25) + pages(1) - 1) << size;
         EXPECT_EQ(size, stats.total_bytes + stats.metadata_bytes);
     }
 }
@@ -164,7 +165,7 @@ protected:
 TEST_F(HugeRegion, InitTouchesFewPages) {
     ASSERT_EQ(SLAB_OK, heap.init(memory.start(), memory.size()));
     EXPECT_LE(memory.touched_pages(), 32u);
-    EXPECT_LE(stats_of(heap).metadata_bytes, memory.size() / 50);
+    EXPECT_LE(stats_of(heap).metadata_bytes, memory.size() / by_set(50, 25));
 }
 
 TEST_F(HugeRegion, InitCostsNoMoreThanForASmallOne) {

@@ -194,11 +194,11 @@ TEST_F(Seed, MultiSizeAllocation) {
 TEST_F(Seed, MemoryUsageStatistics) {
     const Layout layout{usize * 2, usize_align};
     ASSERT_NE(nullptr, heap.allocate(layout));
-    EXPECT_EQ(by_set(64, 16), heap.used_bytes());
-    EXPECT_EQ(heap.total_bytes() - by_set(64, 16), heap.available_bytes());
+    EXPECT_EQ(by_set(64, 32), heap.used_bytes());
+    EXPECT_EQ(heap.total_bytes() - by_set(64, 32), heap.available_bytes());
     const UsableSize bounds = heap.usable_size(layout);
     EXPECT_EQ(usize * 2, bounds.min);
-    EXPECT_EQ(by_set(64, 16), bounds.max);
+    EXPECT_EQ(by_set(64, 32), bounds.max);
 }
 
 TEST_F(Seed, ErrorHandling) {
@@ -248,8 +248,8 @@ std::vector<Route> boundaries() {
         if (align == size) routes.push_back({1, align, size});
         below = size;
     }
-    routes.push_back({1, 1, by_set(64, 16)});
-    routes.push_back({1, 16, by_set(64, 16)});
+    routes.push_back({1, 1, by_set(64, 32)});
+    routes.push_back({1, 16, by_set(64, 32)});
     routes.push_back({17, 1, by_set(64, 32)});
     routes.push_back({1, 32, by_set(64, 32)});
     routes.push_back({65, 1, by_set(128, 96)});
@@ -262,8 +262,8 @@ std::vector<Route> boundaries() {
     routes.push_back({257, 256, 512});
     routes.push_back({513, 16, 1024});
     routes.push_back({513, 256, 1024});
-    routes.push_back({1025, 16, by_set(2048, 1360)});
-    routes.push_back({1025, 32, 2048});
+    routes.push_back({1025, 64, by_set(2048, 1344)});
+    routes.push_back({1025, 128, 2048});
     routes.push_back({4097, 8, pages(2)});
     routes.push_back({4097, 4096, pages(2)});
     routes.push_back({pages(2), 1, pages(2)});

@@ -14,7 +14,7 @@ namespace slabheap {
 namespace {
 
 TEST(SizeClass, TheClassesAreThoseOfTheSet) {
-    EXPECT_EQ(test::by_set(7, 13), class_count);
+    EXPECT_EQ(test::by_set(7, 12), class_count);
     EXPECT_TRUE(std::equal(std::begin(class_sizes), std::end(class_sizes), std::begin(test::class_sizes),
                            std::end(test::class_sizes)));
     EXPECT_TRUE(std::is_sorted(std::begin(class_sizes), std::end(class_sizes)));

@@ -210,7 +210,7 @@ TEST(Stats, UsableSizeOfALayoutIsWhatABlockWouldHave) {
         Layout layout;
         UsableSize expected;
     } cases[] = {
-        {{1, 1}, {1, by_set(64, 16)}},
+        {{1, 1}, {1, by_set(64, 32)}},
         {{64, 8}, {64, 64}},
         {{65, 8}, {65, by_set(128, 96)}},
         {{65, 64}, {65, 128}},
