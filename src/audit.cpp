@@ -42,14 +42,14 @@ private:
     bool slab_is_sound(Region& region, Word page, unsigned size_class);
     bool slots_are_sound(Region& region, Word page, unsigned size_class);
     bool class_is_sound(unsigned size_class);
-    bool stack_is_sound(unsigned size_class);
-    bool word_is_sound(unsigned size_class);
+    bool stack_is_sound(Front const& front, unsigned size_class);
+    bool word_is_sound(Front const& front, unsigned size_class);
     bool is_free_slot(uintptr_t address, unsigned size_class) const;
 
     HeapCore const& heap_;
     slab_audit& result_;
     Word runs_ = 0;          // runs of the region
-    Word stacked_ = 0;       // blocks in the stack of the class
+    Word in_fronts_ = 0;     // free slots in the fronts of the class
     Word marked_free_ = 0;   // pages of the region that bits of free units tell
     Word large_pages_ = 0;   // counted in all regions: pages of large blocks,
     Word usable_pages_ = 0;  // pages that are neither maps nor reserved,
@@ -68,8 +68,8 @@ bool Auditor::heap_is_sound() {
 
 bool Auditor::regions_are_sound() {
     for (unsigned i = 0; i < heap_.region_count_; ++i) {
-        Entry const& entry = heap_.regions_[i];
-        if (i != 0 && entry.first < heap_.regions_[i - 1].end) {
+        Entry const& entry = heap_.entry(i);
+        if (i != 0 && entry.first < heap_.entry(i - 1).end) {
             return broken("regions are sorted and disjoint", entry.first << page_shift);
         }
         if (!geometry_is_sound(entry) || !nodes_are_sound(*entry.region) || !tiling_is_sound(*entry.region)) {
@@ -87,7 +87,7 @@ bool Auditor::geometry_is_sound(Entry const& entry) {
         return broken("a region's header describes the region", start);
     }
     if (&region != heap_.primary_region_ ||
-        (heap_.primary_ == region.view() && &entry == &heap_.regions_[heap_.primary_index_])) {
+        (heap_.primary_ == region.view() && &entry == &heap_.entry(heap_.primary_index_))) {
         return true;
     }
     return broken("the primary view is its region's", start);
@@ -311,7 +311,7 @@ bool Auditor::slots_are_sound(Region& region, Word page, unsigned size_class) {
     }
     for (unsigned slot = 0; slot < class_slots(size_class); ++slot) {
         bool const pooled = (region.slots(page)[slot / word_bits] & bit_of(slot)) != 0;
-        bool const in_front = heap_.front_has(page, size_class, slot);
+        bool const in_front = heap_.front_with(page, size_class, slot) != nullptr;
         if (!pooled && !in_front && !heap_.was_handed_out(region, page, size_class, slot)) {
             return broken("a slot that never was handed out is free", start + slot_offset(size_class, slot));
         }
@@ -330,8 +330,7 @@ bool Auditor::is_free_slot(uintptr_t address, unsigned size_class) const {
            (view->slots(address)[slot / word_bits] & bit_of(slot)) == 0;
 }
 
-bool Auditor::stack_is_sound(unsigned size_class) {
-    Front const& front = heap_.fronts_[size_class];
+bool Auditor::stack_is_sound(Front const& front, unsigned size_class) {
     bool const hidden = front.other != 0;
     Word const limit = hidden ? front.hidden_limit : front.limit;
     Word const depth = hidden ? front.hidden_depth : front.depth;
@@ -354,16 +353,15 @@ bool Auditor::stack_is_sound(unsigned size_class) {
             if (front.stack[older] == address) return broken("a stack holds a slot once", address);
         }
         if (address == front.other ||
-            heap_.front_has(address >> page_shift, size_class, slot_at(size_class, address % page_size))) {
+            heap_.front_with(address >> page_shift, size_class, slot_at(size_class, address % page_size)) != nullptr) {
             return broken("a free slot is in one place", address);
         }
     }
-    stacked_ = depth + hidden;
+    in_fronts_ += depth + hidden;
     return true;
 }
 
-bool Auditor::word_is_sound(unsigned size_class) {
-    Front const& front = heap_.fronts_[size_class];
+bool Auditor::word_is_sound(Front const& front, unsigned size_class) {
     bool sound =
         front.slot_bytes == class_size(size_class) && front.reciprocal == class_reciprocal(size_class);
     for (unsigned w = 0; w < slot_words; ++w) sound = sound && front.full[w] == all_slots(size_class, w);
@@ -374,12 +372,17 @@ bool Auditor::word_is_sound(unsigned size_class) {
             return broken("a front's word holds free slots", address);
         }
     }
+    in_fronts_ += popcount(front.word | front.hidden_word);
     return true;
 }
 
-// The front, and the books of the class.
+// The fronts, and the books of the class.
 bool Auditor::class_is_sound(unsigned size_class) {
-    if (!stack_is_sound(size_class) || !word_is_sound(size_class)) return false;
+    in_fronts_ = 0;
+    for (Word i = 0; i < heap_.front_count_; ++i) {
+        Front const& front = heap_.fronts_of(i).of_class[size_class];
+        if (!stack_is_sound(front, size_class) || !word_is_sound(front, size_class)) return false;
+    }
     Word slabs = 0, roomy = 0, empty = 0, live = 0, pooled = 0;
     for (unsigned i = 0; i < heap_.region_count_; ++i) {
         Region& region = heap_.region(i);
@@ -397,14 +400,12 @@ bool Auditor::class_is_sound(unsigned size_class) {
             ++slabs;
         }
     }
-    Front const& front = heap_.fronts_[size_class];
     if (heap_.slabs(size_class) != slabs) return broken("a class's slabs are counted exactly");
     if (heap_.with_room(size_class) != roomy) return broken("a class's slabs with room are counted exactly");
     if (heap_.spares(size_class) != empty) return broken("a class's spares are counted exactly");
     if (heap_.live(size_class) != live) return broken("a class's live blocks are counted exactly");
-    return live + pooled + stacked_ + popcount(front.word | front.hidden_word) ==
-               slabs * class_slots(size_class) ||
-           broken("each slot is live, in its pool, in the stack or in the front's word");
+    return live + pooled + in_fronts_ == slabs * class_slots(size_class) ||
+           broken("each slot is live, in its pool, in a stack or in a front's word");
 }
 
 int HeapCore::audit(slab_audit* out) const {

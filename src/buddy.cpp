@@ -213,18 +213,22 @@ bool Buddy::is_free(PageRange pages) const {
     return true;
 }
 
-Word Buddy::search(Word count, Word align) const {
-    Word start = first_page;
-    for (Word page = first_page; page < end_page;) {
+Word Buddy::search(Word count, Word align, Word& from, unsigned most) const {
+    Word start = from;
+    for (Word page = from; page < end_page;) {
         Extent const piece = extent(page);
         page = piece.end;
+        most -= most != 0;
         if (!piece.free) {
             start = page;
-            continue;
+            if (most != 0) continue;
+            break;
         }
         Word const aligned = (start + align - 1) & ~(align - 1);
         if (aligned < page && page - aligned >= count) return aligned;
+        if (page >= end_page) start = page;
     }
+    from = start;
     return none;
 }
 

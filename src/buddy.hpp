@@ -59,7 +59,13 @@ public:
 
     // First page of the lowest run of `count` free pages that starts at a multiple of `align`, wherever block
     // borders lie; or none. Cost: the number of free runs and of parts of the map in use.
-    [[gnu::cold]] Word search(Word count, Word align) const;
+    Word search(Word count, Word align) const {
+        Word from = first_page;
+        return search(count, align, from, ~0u);
+    }
+    // The same from a page on, where no free run is cut; after so many pieces it ends at the next that is not
+    // free, and tells in `from` where to go on: end_page when all was searched.
+    [[gnu::cold]] Word search(Word count, Word align, Word& from, unsigned most) const;
 
     // The pages from `page` on that are alike, free or not, as far as one word tells: [page, end).
     struct Extent {

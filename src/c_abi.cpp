@@ -1,47 +1,51 @@
 // SPDX-License-Identifier: MIT
 //
 // The C face: one heap, in .bss, and a line for each function.
-#include "heap_core.hpp"
+#include "cpu_heap.hpp"
+#include "hooked_cpu.hpp"
 
-using slabheap::CallSite;
-using slabheap::HeapCore;
+using slabheap::CpuHeap;
+using slabheap::HookedCpu;
+using slabheap::PageLock;
 
 namespace {
 
-HeapCore heap;
-
-uintptr_t address(const void* ptr) { return reinterpret_cast<uintptr_t>(ptr); }
+constinit slabheap::SharedHeap<HookedCpu, PageLock, CpuHeap> heap;
 
 }  // namespace
 
+void slabheap::empty_fronts_of(size_t cpu) { heap.empty_fronts(cpu); }
+
+#define SITE SLABHEAP_SITE(__func__)
+
 extern "C" {
 
-int slab_heap_init(void* start, size_t size) { return heap.init(address(start), size); }
-int slab_heap_add_memory(void* start, size_t size) { return heap.add_memory(address(start), size); }
+int slab_heap_init(void* start, size_t size) {
+    int const status = heap.init(start, size);
+    if (status == SLAB_OK) slabheap_heap_ready();
+    return status;
+}
+int slab_heap_add_memory(void* start, size_t size) { return heap.add_memory(start, size); }
 
-void* slab_alloc(size_t size, size_t align) { return heap.allocate(size, align); }
-void slab_free(void* ptr) {
-    if (!heap.deallocate_fast(ptr)) heap.deallocate_slow(ptr, SLABHEAP_SITE("slab_free"));
-}
-void slab_free_sized(void* ptr, size_t size, size_t align) {
-    if (heap.deallocate_sized_fast(ptr, size, align)) return;
-    heap.deallocate_sized_slow(ptr, size, align, SLABHEAP_SITE("slab_free_sized"));
-}
-void* slab_calloc(size_t count, size_t size) { return heap.allocate_zeroed(count, size, slabheap::granule); }
-void* slab_realloc(void* ptr, size_t size, size_t align) {
-    return heap.reallocate(ptr, size, align, SLABHEAP_SITE("slab_realloc"));
-}
+size_t slab_cpu_memory(size_t count) { return CpuHeap::cpu_memory(count); }
+int slab_heap_set_cpus(size_t count, void* memory, size_t size) { return heap.set_cpus(count, memory, size); }
+slab_barrier_hook slab_heap_set_barrier_hook(slab_barrier_hook hook) { return heap.set_barrier_hook(hook); }
+
+void* slab_alloc(size_t size, size_t align) { return heap.allocate({size, align}); }
+void* slab_try_alloc(size_t size, size_t align) { return heap.try_allocate({size, align}); }
+void slab_free(void* ptr) { heap.deallocate(ptr, SITE); }
+void slab_free_sized(void* ptr, size_t size, size_t align) { heap.deallocate(ptr, {size, align}, SITE); }
+void* slab_calloc(size_t count, size_t size) { return heap.allocate_zeroed(count, {size, slabheap::granule}); }
+void* slab_realloc(void* ptr, size_t size, size_t align) { return heap.reallocate(ptr, {size, align}, SITE); }
 
 void* slab_alloc_pages(size_t count, size_t align) { return heap.allocate_pages(count, align); }
-void slab_free_pages(void* ptr, size_t count) {
-    heap.deallocate_pages(ptr, count, SLABHEAP_SITE("slab_free_pages"));
-}
+void slab_free_pages(void* ptr, size_t count) { heap.deallocate_pages(ptr, count, SITE); }
 
-size_t slab_usable_size(const void* ptr) { return heap.usable_size(ptr, SLABHEAP_SITE("slab_usable_size")); }
+size_t slab_usable_size(const void* ptr) { return heap.usable_size(ptr, SITE); }
 int slab_owns(const void* ptr) { return heap.owns(ptr); }
 
-int slab_heap_reserve(void* start, size_t size) { return heap.reserve(address(start), size); }
-int slab_heap_release(void* start, size_t size) { return heap.release(address(start), size); }
+int slab_heap_reserve(void* start, size_t size) { return heap.reserve(start, size); }
+int slab_heap_release(void* start, size_t size) { return heap.release(start, size); }
 
 void slab_heap_stats(struct slab_stats* out) { heap.stats(*out); }
 void slab_heap_walk(slab_visitor visit, void* context) { heap.walk(visit, context); }

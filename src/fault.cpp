@@ -18,11 +18,15 @@ Diagnosis HeapCore::diagnose(uintptr_t address) const {
     bool const free = region->extent(page).free;
     Word const head = free ? page : region->head_of(page);
     uint8_t const what = head != Region::none && region->knows_page(head) ? region->tag(head) : tag::none;
-    bool const in_use = tag::is_slab(what) || what == tag::large || what == tag::reserved;
+    bool const in_use = tag::is_slab(what) || what == tag::large || what == tag::reserved ||
+                        what == tag::leaving;
     bool const was_used = tag::is_freed_slab(what) || what == tag::freed_large || what == tag::none;
     if (free ? !was_used : !in_use) return {SLAB_FAULT_CORRUPT, 0, 0};
 
     if (what == tag::reserved) return foreign;
+    if (what == tag::leaving && address == head << page_shift)
+        return {SLAB_FAULT_DOUBLE_FREE, address, region->run_pages(head) << page_shift};
+    if (what == tag::leaving) return never;
     if (what == tag::large)
         return {SLAB_FAULT_INTERIOR, head << page_shift, region->run_pages(head) << page_shift};
     if (what == tag::freed_large) {
@@ -30,14 +34,17 @@ Diagnosis HeapCore::diagnose(uintptr_t address) const {
                               region->slots(page)[0] << page_shift};
         return address % page_size == 0 ? freed : never;
     }
-    if (what == tag::none) return never;
+    return what == tag::none ? never : diagnose_slot(*region, what, address);
+}
 
+Diagnosis HeapCore::diagnose_slot(Region const& region, uint8_t what, uintptr_t address) const {
+    Word const page = address >> page_shift;
     unsigned const size_class = tag::is_slab(what) ? what : what - tag::freed_slab;
     unsigned const slot = slot_at(size_class, address % page_size);
     uintptr_t const block = (page << page_shift) + slot_offset(size_class, slot);
-    bool const live = region->view().live(block) != 0;
+    bool const live = region.view().live(block) != 0;
     if (live) return {SLAB_FAULT_INTERIOR, block, class_size(size_class)};
-    if (!was_handed_out(*region, page, size_class, slot)) return never;
+    if (!was_handed_out(region, page, size_class, slot)) return {SLAB_FAULT_NEVER_ALLOCATED, 0, 0};
     return {block == address ? SLAB_FAULT_DOUBLE_FREE : SLAB_FAULT_NEVER_ALLOCATED, block,
             class_size(size_class)};
 }
@@ -45,21 +52,27 @@ Diagnosis HeapCore::diagnose(uintptr_t address) const {
 void* HeapCore::fault(CallSite site, uintptr_t address, size_t size, size_t align) {
     Diagnosis const found = diagnose(address);
     ++faults_;
-    bool const in_heap = found.kind != SLAB_FAULT_FOREIGN && found.kind != SLAB_FAULT_CORRUPT;
-    bool const misaligned = in_heap && address % granule != 0;
-    slab_fault const record{live_block(address).size != 0 ? SLAB_FAULT_WRONG_SIZE
-                            : misaligned                  ? SLAB_FAULT_MISALIGNED
-                                                          : found.kind,
-                            reinterpret_cast<const void*>(address),
-                            reinterpret_cast<const void*>(found.block),
-                            found.block_size,
-                            size,
-                            align,
-                            site.caller,
-                            site.call};
+    slab_fault_kind const kind = live_block(address).size != 0 ? SLAB_FAULT_WRONG_SIZE : found.kind;
+    deliver(fault_record(site, kind, found, address, size, align));
+    return nullptr;
+}
+
+slab_fault HeapCore::fault_record(CallSite site, slab_fault_kind kind, Diagnosis const& found,
+                                  uintptr_t address, size_t size, size_t align) {
+    bool const in_heap = kind != SLAB_FAULT_FOREIGN && kind != SLAB_FAULT_CORRUPT;
+    return {in_heap && address % granule != 0 ? SLAB_FAULT_MISALIGNED : kind,
+            reinterpret_cast<const void*>(address),
+            reinterpret_cast<const void*>(found.block),
+            found.block_size,
+            size,
+            align,
+            site.caller,
+            site.call};
+}
+
+void HeapCore::deliver(slab_fault const& record) const {
     if (fault_handler_ == nullptr) __builtin_trap();
     fault_handler_(&record);
-    return nullptr;
 }
 
 }  // namespace slabheap

@@ -27,21 +27,12 @@ void* HeapCore::fail() {
     return nullptr;
 }
 
-static Word pages_of_alignment(size_t align) { return align < page_size ? 1 : align >> page_shift; }
-
 void* HeapCore::allocate_slow(size_t size, size_t align) {
     if (!is_small(size, align)) return allocate_large(size, align);
     if (!initialised()) return fail();
     unsigned const size_class = static_cast<unsigned>(class_of(size, align));
     uintptr_t const address = take_slot(size_class, size);
     return address != 0 ? reinterpret_cast<void*>(address) : obtain_block(size, align);
-}
-
-inline uintptr_t HeapCore::counted(uintptr_t address, Word pages, size_t size) {
-    ++large_allocations_;
-    taken_pages_ += pages;
-    requested_ += size;
-    return address;
 }
 
 // What takes pages, and what cannot be had at all.
@@ -203,13 +194,16 @@ static PageRange page_range(uintptr_t start, size_t size) {
     return {start >> page_shift, (start >> page_shift) + (size >> page_shift)};
 }
 
+int HeapCore::reserve_free(uintptr_t start, size_t size) {
+    int const status = check_range(initialised(), start, size);
+    return status == SLAB_OK ? PageAllocator::reserve(page_range(start, size)) : status;
+}
+
 int HeapCore::reserve(uintptr_t start, size_t size) {
-    int status = check_range(initialised(), start, size);
-    if (status != SLAB_OK) return status;
-    status = PageAllocator::reserve(page_range(start, size));
+    int const status = reserve_free(start, size);
     if (status != SLAB_ERR_IN_USE) return status;
     collect();  // what is in use may be no more than spares and the fronts' blocks
-    return PageAllocator::reserve(page_range(start, size));
+    return reserve_free(start, size);
 }
 
 int HeapCore::release(uintptr_t start, size_t size) {

@@ -12,19 +12,13 @@
 #ifndef SLABHEAP_HEAP_CORE_HPP
 #define SLABHEAP_HEAP_CORE_HPP
 
-#include <slabheap/heap.hpp>
+#include <slabheap/cpu_heap_state.hpp>
 
 #include "slab.hpp"
 
 namespace slabheap {
 
-// Who called: for the fault record.
-struct CallSite {
-    const char* call;
-    const void* caller;
-};
-
-#define SLABHEAP_SITE(name) (CallSite{name, __builtin_return_address(0)})
+#define SLABHEAP_SITE(name) (slabheap::CallSite{name, __builtin_return_address(0)})
 
 // What an address is, as far as the page map tells.
 struct Diagnosis {
@@ -33,6 +27,7 @@ struct Diagnosis {
     size_t block_size;
 };
 
+constexpr Word pages_of_alignment(size_t align) { return align < page_size ? 1 : align >> page_shift; }
 constexpr Word pages_for(size_t size) { return (size >> page_shift) + (size % page_size != 0); }
 
 class HeapCore : public Slabs {
@@ -45,7 +40,7 @@ public:
         if (!is_small(size, align)) [[unlikely]]
             return allocate_slow(size, align);
         uintptr_t address;
-        if (!take_front_slot(class_of(size, align), size, address)) [[unlikely]]
+        if (!take_front_slot(own_, class_of(size, align), size, address)) [[unlikely]]
             return allocate_slow(size, align);
         return reinterpret_cast<void*>(address);
     }
@@ -62,8 +57,7 @@ public:
         if (live == 0 || size_class < least_class) [[unlikely]]
             return false;
         live = 0;
-        push(size_class, address);
-        return true;
+        return push<Pools::own>(own_, size_class, address);
     }
     [[gnu::always_inline]] bool deallocate_sized_fast(void* ptr, size_t size, size_t align) {
         return is_small(size, align) && larger_classes_align(align) &&
@@ -83,6 +77,7 @@ public:
     static UsableSize usable_size(size_t size, size_t align);
 
     [[gnu::cold]] int reserve(uintptr_t start, size_t size);
+    [[gnu::cold]] int reserve_free(uintptr_t start, size_t size);  // collects nothing
     [[gnu::cold]] int release(uintptr_t start, size_t size);
 
     size_t total_bytes() const { return total_pages() << page_shift; }
@@ -94,7 +89,7 @@ public:
     slab_fault_handler set_fault_handler(slab_fault_handler handler);
     slab_oom_hook set_oom_hook(slab_oom_hook hook);
 
-private:
+protected:
     friend class Auditor;
 
     // A live block; size 0: the address is not the start of one. Small enough to be passed in registers.
@@ -112,14 +107,13 @@ private:
         return ((size - 1) | (align - 1)) < page_size && (align & (align - 1)) == 0;
     }
     void* allocate_slow(size_t size, size_t align);
-    // A request on its slow way. pages: what it takes; 0: a slot serves it.
-    struct Request {
-        Word pages;
-        size_t size;
-        size_t align;
-    };
     void* allocate_large(size_t size, size_t align);
-    uintptr_t counted(uintptr_t address, Word pages, size_t size);
+    uintptr_t counted(uintptr_t address, Word pages, size_t size) {
+        ++large_allocations_;
+        taken_pages_ += pages;
+        requested_ += size;
+        return address;
+    }
     static Word pages_of(size_t size, size_t align) {
         return fits_a_class(size, align) ? 0 : pages_for(size);
     }
@@ -142,6 +136,11 @@ private:
     void* move_to(uintptr_t to, uintptr_t address, size_t size);
 
     [[gnu::cold]] Diagnosis diagnose(uintptr_t address) const;
+    // What an address in a page with this tag is: in a slab, or what was one.
+    [[gnu::cold]] Diagnosis diagnose_slot(Region const& region, uint8_t what, uintptr_t address) const;
+    [[gnu::cold]] static slab_fault fault_record(CallSite site, slab_fault_kind kind, Diagnosis const& found,
+                                                 uintptr_t address, size_t size, size_t align);
+    [[gnu::cold]] void deliver(slab_fault const& record) const;
     // Reports a broken contract: the address is no live block's start, or size and align do not fit the
     // block. The call that found it then returns without having changed anything. Returns null.
     [[gnu::cold]] void* fault(CallSite site, uintptr_t address, size_t size, size_t align);

@@ -28,7 +28,8 @@ constexpr unsigned free_units = 0;  // units (pages or children) that are wholly
 constexpr unsigned entered = 1;     // not a set: 1 + the order that this node is entered under; 0: none
 constexpr unsigned runs = 2;        // first pages of large blocks and reserved ranges
 constexpr unsigned spares = 3;      // slabs whose slots are all available
-constexpr unsigned room = 4;        // + class: slabs with available slots
+constexpr unsigned pending = 4;     // pages that changed while nobody held the page lock (pending.hpp)
+constexpr unsigned room = 5;        // + class: slabs with available slots
 constexpr unsigned known = room + class_count;  // children that are open; from level 1 on
 constexpr unsigned orders = known + 1;  // + order: nodes below whose largest free block has that order
 }  // namespace column

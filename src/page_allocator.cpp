@@ -22,7 +22,7 @@ int PageAllocator::add_region(uintptr_t start, size_t size) {
     if (pages.count() <= map_pages) return SLAB_ERR_TOO_SMALL;
 
     unsigned place = 0;
-    while (place < region_count_ && regions_[place].first < pages.first) ++place;
+    while (place < region_count_ && entry(place).first < pages.first) ++place;
     for (unsigned i = 0; i < region_count_; ++i) {
         if (overlap(regions_[i].first, regions_[i].end, pages)) return SLAB_ERR_OVERLAP;
     }
@@ -30,35 +30,49 @@ int PageAllocator::add_region(uintptr_t start, size_t size) {
 
     Region* const added = reinterpret_cast<Region*>(start);
     added->set_up(pages, map_pages);
-    for (unsigned i = region_count_; i > place; --i) regions_[i] = regions_[i - 1];
-    regions_[place] = {pages.first, pages.end, added};
-    ++region_count_;
+    regions_[region_count_] = {pages.first, pages.end, added};
+    for (unsigned i = region_count_; i > place; --i) order_[i] = order_[i - 1];
+    order_[place] = static_cast<uint8_t>(region_count_);
+    // Pairs with the load in entry_at.
+    atomic::store<atomic::release>(region_count_, region_count_ + 1);
     total_pages_ += pages.count() - map_pages;
     map_pages_ += map_pages;
 
-    if (primary_region_ == nullptr ||
-        pages.count() > primary_region_->end_page - primary_region_->first_page) {
+    bool const is_first = primary_region_ == nullptr;
+    if (!is_first && place <= primary_index_) ++primary_index_;
+    if (is_first || (!keeps_primary_ &&
+                     pages.count() > primary_region_->end_page - primary_region_->first_page)) {
         primary_region_ = added;
         primary_index_ = place;
-    } else if (place <= primary_index_) {
-        ++primary_index_;
+        set_primary_view(added->view());
     }
-    primary_ = primary_region_->view();
+    refresh_primary();
     return SLAB_OK;
 }
 
-// The page map of the primary region may be known further than before.
-void PageAllocator::refresh_primary() { primary_.known_marks = primary_region_->view().known_marks; }
+// An NMI that comes meanwhile finds that the view knows nothing.
+void PageAllocator::set_primary_view(PageView const& view) {
+    atomic::store<atomic::relaxed>(primary_.known_marks, Word{0});
+    atomic::compiler_fence();
+    primary_.base = view.base;
+    primary_.tag_bias = view.tag_bias;
+    primary_.live_start = view.live_start;
+    primary_.live_bias = view.live_bias;
+    primary_.slots_bias = view.slots_bias;
+}
+
+// The page map of the primary region may be known further than before. Pairs with the load in
+// PageView::knows: who sees the number sees the marks cleared.
+void PageAllocator::refresh_primary() {
+    atomic::store<atomic::release>(primary_.known_marks, primary_region_->view().known_marks);
+}
 
 PageAllocator::Entry const* PageAllocator::entry_at(Word page) const {
-    // The last entry that starts at or below the page is one of low ... high - 1.
-    unsigned low = 0, high = region_count_;
-    while (high - low > 1) {
-        unsigned const middle = (low + high) / 2;
-        (regions_[middle].first <= page ? low : high) = middle;
+    unsigned const count = atomic::load<atomic::acquire>(region_count_);
+    for (unsigned i = 0; i < count; ++i) {
+        if (page - regions_[i].first < regions_[i].end - regions_[i].first) return &regions_[i];
     }
-    bool const found = high != 0 && page >= regions_[low].first && page < regions_[low].end;
-    return found ? &regions_[low] : nullptr;
+    return nullptr;
 }
 
 Region* PageAllocator::region_of(uintptr_t address) const {

@@ -2,9 +2,10 @@
 //
 // PageAllocator: pages out of several regions, and runs of pages as blocks.
 //
-// A region is memory given at once: its page map, then the pages that the map describes. Regions are kept
-// sorted by address and never merge, even when they touch. The largest is the primary one: its view is held
-// here, so that the address of nearly every block leads to its tag and bits without a search.
+// A region is memory given at once: its page map, then the pages that the map describes. Regions never merge,
+// even when they touch. The largest is the primary one: its view is held here, so that the address of nearly
+// every block leads to its tag and marks without a search. The table of regions only grows, and a region is
+// in it before it is counted, so that other CPUs may look addresses up meanwhile; what moves is the order.
 //
 // A run is a number of pages in use as one thing: a large block or a reserved range. Its first page carries
 // its tag and its page count; the other pages carry nothing, so no work grows with a run. A slab is one page,
@@ -57,7 +58,8 @@ public:
     [[gnu::cold]] int add_region(uintptr_t start, size_t size);
 
     unsigned region_count() const { return region_count_; }
-    Region& region(unsigned index) const { return *regions_[index].region; }
+    // In the order of their addresses.
+    Region& region(unsigned index) const { return *entry(index).region; }
     // The same in the order in which they serve requests: the primary one first, because its blocks go the
     // short way, then the others by address.
     Region& preferred(unsigned index) const {
@@ -119,6 +121,7 @@ protected:
 
     [[gnu::cold]] const PageView* other_view_of(uintptr_t address) const;
     [[gnu::cold]] const PageView* learn_view_of(uintptr_t address);
+    Entry const& entry(unsigned index) const { return regions_[order_[index]]; }
     [[gnu::cold]] Entry const* entry_at(Word page) const;
     // What was taken is about to have a head, and the known part of the map grows with the heap's use.
     void taken(Region& region, Word head) {
@@ -127,6 +130,7 @@ protected:
     }
     [[gnu::cold]] void learn(Region& region, Word head);
     void refresh_primary();
+    [[gnu::cold]] void set_primary_view(PageView const& view);
     [[gnu::cold]] void give_part(Region& region,
                                  PageRange pages);  // pages that need not be what was taken at once
     [[gnu::cold]] uintptr_t allocate_elsewhere(Word count, unsigned order);
@@ -141,7 +145,9 @@ protected:
     Region* primary_region_;
     unsigned primary_index_;
     unsigned region_count_;
-    Entry regions_[SLAB_MAX_REGIONS];
+    Entry regions_[SLAB_MAX_REGIONS];    // as they came
+    uint8_t order_[SLAB_MAX_REGIONS];    // by address
+    bool keeps_primary_;                 // whatever region is added
     Word total_pages_;  // without maps and reserved pages
     Word map_pages_;
     Word large_pages_;  // in live large blocks

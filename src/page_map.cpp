@@ -108,7 +108,7 @@ bool PageMap::has_geometry(Word first, Word end, size_t header_bytes) const {
 bool PageMap::is_open(unsigned level, Word node) const {
     for (unsigned above = root; above > level; --above) {
         Word const child = node >> (word_shift * (above - 1 - level));
-        Word const known = word(above, child >> word_shift, column::known);
+        Word const known = atomic::load<atomic::acquire>(word(above, child >> word_shift, column::known));
         if ((known & bit_of(child)) == 0) return false;
     }
     return true;
@@ -123,7 +123,8 @@ void PageMap::open_next() {
     Word const section = known_end_ >> word_shift;
     open(0, section);
     Word const next = (section + 1) << word_shift;
-    known_end_ = next < end_page ? next : end_page;
+    // Pairs with the load in knows_page.
+    atomic::store<atomic::release>(known_end_, next < end_page ? next : end_page);
     view_.known_marks = marks(known_end_ - first_page);
 }
 

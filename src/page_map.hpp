@@ -26,6 +26,7 @@
 #ifndef SLABHEAP_PAGE_MAP_HPP
 #define SLABHEAP_PAGE_MAP_HPP
 
+#include "atomic.hpp"
 #include "bit_tree.hpp"
 
 namespace slabheap {
@@ -37,6 +38,7 @@ constexpr uint8_t freed_slab = 0x40;  // + class: was a slab, all of its blocks 
 constexpr uint8_t large = 0x80;       // first page of a large block
 constexpr uint8_t freed_large = 0x81;
 constexpr uint8_t reserved = 0x82;  // first page of a reserved range
+constexpr uint8_t leaving = 0x83;   // first page of a large block that is freed, and still holds its pages
 constexpr uint8_t none = 0xff;      // never was a slab, nor the first page of anything
 constexpr bool is_slab(uint8_t t) { return t < class_count; }
 constexpr bool is_freed_slab(uint8_t t) { return t >= freed_slab && t < freed_slab + class_count; }
@@ -71,7 +73,9 @@ struct PageView {
     uintptr_t slots_bias;
 
     // Is the address in the region, with a valid map? Addresses below base wrap round and are not.
-    bool knows(uintptr_t address) const { return (address - base) >> mark_shift < known_marks; }
+    bool knows(uintptr_t address) const { return (address - base) >> mark_shift < known(); }
+    // How many marks are valid, which CPUs may ask while another opens sections.
+    Word known() const { return atomic::load<atomic::acquire>(known_marks); }
     // Which mark of the region is the address's. The bits that a multiple of the unit has not are rotated to
     // the top: where no slot can start, it is a number that is never known.
     Word mark_at(uintptr_t address) const { return rotate_right(address - base, mark_shift); }
@@ -124,7 +128,8 @@ public:
     // Is the node open? Is the page's section?
     [[gnu::cold]] bool is_open(unsigned level, Word node) const;
     bool knows_page(Word page) const {
-        return contains(page) && (page < known_end_ || is_open(0, page >> word_shift));
+        return contains(page) &&
+               (page < atomic::load<atomic::acquire>(known_end_) || is_open(0, page >> word_shift));
     }
 
     // Opens the node, and those above it.
@@ -133,8 +138,9 @@ public:
     void open_below(unsigned level, Word node) {
         Word& known = word(level + 1, node >> word_shift, column::known);
         if ((known & bit_of(node)) != 0) return;
-        known |= bit_of(node);
         clear_node(level, node);
+        // Pairs with the load in is_open.
+        atomic::store<atomic::release>(known, known | bit_of(node));
     }
     // Moves known_end a section on.
     [[gnu::cold]] void open_next();

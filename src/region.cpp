@@ -25,7 +25,8 @@ Word Region::head_of(Word page) const {
     for (Word head = page; head >= least; --head) {
         uint8_t const what = knows_page(head) ? tag(head) : tag::none;
         if (tag::is_slab(what)) return head == page ? page : none;
-        if (what == tag::large || what == tag::reserved) return page - head < slots(head)[0] ? head : none;
+        if (what == tag::large || what == tag::reserved || what == tag::leaving)
+            return page - head < slots(head)[0] ? head : none;
     }
     Word const head = runs().previous(page);
     return head != none && page - head < slots(head)[0] ? head : none;

@@ -5,23 +5,26 @@ namespace slabheap {
 
 namespace {
 
+// Acquire: pairs with put_in_pool, so that who takes a slot finds all that was done with it done.
+Word pool(Word const& slots) { return atomic::load<atomic::acquire>(slots); }
+
 bool has_room(Word const* slots) {
     Word any = 0;
-    for (unsigned w = 0; w < slot_words; ++w) any |= slots[w];
+    for (unsigned w = 0; w < slot_words; ++w) any |= pool(slots[w]);
     return any != 0;
 }
 
 bool is_empty(Word const* slots, Word const* full) {
     Word missing = 0;
-    for (unsigned w = 0; w < slot_words; ++w) missing |= slots[w] ^ full[w];
+    for (unsigned w = 0; w < slot_words; ++w) missing |= pool(slots[w]) ^ full[w];
     return missing == 0;
 }
 
 }  // namespace
 
-void Slabs::set_up() {
+void CpuFronts::set_up() {
     for (unsigned c = 0; c < class_count; ++c) {
-        Front& front = fronts_[c];
+        Front& front = of_class[c];
         front.limit = stack_limit(c);
         front.slot_bytes = class_size(c);
         front.reciprocal = class_reciprocal(c);
@@ -29,39 +32,49 @@ void Slabs::set_up() {
     }
 }
 
+void Slabs::set_up() {
+    own_.set_up();
+    fronts_ = reinterpret_cast<uintptr_t>(&own_);
+    front_count_ = 1;
+}
+
 // Moves a word of the slab's pool into the front, whose own word is used up.
 inline void Slabs::fetch_word(unsigned size_class, Front& front, Region& region, Word page, unsigned w) {
-    Word& slots = region.slots(page)[w];
     uint8_t& handed = region.handed(page)[w];
-    front.word = slots;
+    front.word = atomic::exchange<atomic::acquire>(region.slots(page)[w], Word{0}, among_);
     front.word_base = (page << page_shift) + w * word_bits * front.slot_bytes;
     front.word_live_bias = region.view().live_bias;
     front.word_handed = handed;
     handed = slots_in_word(size_class, w);
-    slots = 0;
 }
 
-inline bool Slabs::refill_from_page(unsigned size_class, Front& front) {
+inline Region* Slabs::start_slab(unsigned size_class, Word& page) {
     unsigned i = 0;
-    Word page;
     while ((page = preferred(i).allocate_page()) == Region::none) {
-        if (++i == region_count_) return false;
+        if (++i == region_count_) return nullptr;
     }
     Region& region = preferred(i);
     taken(region, page);
-    region.tag(page) = static_cast<uint8_t>(size_class);
     for (unsigned w = 0; w < slot_words; ++w) {
-        region.slots(page)[w] = front.full[w];
+        region.slots(page)[w] = own_.of_class[size_class].full[w];
         region.handed(page)[w] = 0;
     }
-    fetch_word(size_class, front, region, page, 0);
-    if (class_slots(size_class) > word_bits) gain_room(size_class, region, page);
+    atomic::store<atomic::relaxed>(region.tag(page), static_cast<uint8_t>(size_class));
     ++counts_[size_class].slabs;
+    return &region;
+}
+
+inline bool Slabs::refill_from_page(unsigned size_class, Front& front) {
+    Word page;
+    Region* const region = start_slab(size_class, page);
+    if (region == nullptr) return false;
+    fetch_word(size_class, front, *region, page, 0);
+    if (class_slots(size_class) > word_bits) gain_room(size_class, *region, page);
     return true;
 }
 
-uintptr_t Slabs::take_slot(unsigned size_class, size_t size) {
-    Front& front = fronts_[size_class];
+uintptr_t Slabs::take_slot(CpuFronts& fronts, unsigned size_class, size_t size) {
+    Front& front = fronts.of_class[size_class];
     if ((front.depth | front.word | front.other) == 0) {
         bool const refilled = counts_[size_class].with_room != 0 ? refill_from_room(size_class, front)
                                                                  : refill_from_page(size_class, front);
@@ -70,7 +83,7 @@ uintptr_t Slabs::take_slot(unsigned size_class, size_t size) {
     }
     uintptr_t address;
     if (front.other == 0) {
-        take_front_slot(size_class, size, address);
+        take_front_slot(fronts, size_class, size, address);
     } else {
         address = show(front);
         hand_out(front, view_to_use(address)->live_bias, address, size);
@@ -78,25 +91,85 @@ uintptr_t Slabs::take_slot(unsigned size_class, size_t size) {
     return address;
 }
 
-uintptr_t Slabs::take_slot_at_hand(unsigned size_class, size_t size) {
-    Front const& front = fronts_[size_class];
+uintptr_t Slabs::take_slot_at_hand(CpuFronts& fronts, unsigned size_class, size_t size) {
+    Front const& front = fronts.of_class[size_class];
     bool const in_front = front.depth != 0 || front.word != 0 || front.other != 0;
-    return in_front || with_room(size_class) != 0 ? take_slot(size_class, size) : 0;
+    return in_front || with_room(size_class) != 0 ? take_slot(fronts, size_class, size) : 0;
+}
+
+uintptr_t Slabs::take_pooled_slot(unsigned size_class, size_t size) {
+    Word page;
+    Region* region;
+    if (with_room(size_class) != 0) {
+        region = &slab_with_room(size_class, page);
+        stop_being_spare(*region, page);
+    } else {
+        region = start_slab(size_class, page);
+        if (region == nullptr) return 0;
+        gain_room(size_class, *region, page);
+    }
+    Word* const slots = region->slots(page);
+    unsigned w = 0;
+    while (pool(slots[w]) == 0) ++w;
+    unsigned const in_word = lowest_bit(pool(slots[w]));
+    atomic::fetch_and<atomic::acquire>(slots[w], ~bit(in_word), among_);
+    if (!has_room(slots)) lose_room(size_class, *region, page);
+    uint8_t& handed = region->handed(page)[w];
+    if (handed == in_word) ++handed;
+    uintptr_t const address = (page << page_shift) + slot_offset(size_class, first_slot(w) + in_word);
+    atomic::store<atomic::relaxed>(region->view().live(address), uint8_t{1});
+    ++without_front_[size_class].allocations;
+    without_front_[size_class].requested += size;
+    return address;
 }
 
 void Slabs::put_slot(unsigned size_class, uintptr_t address) {
-    Front& front = fronts_[size_class];
-    PageView const& view = *view_to_use(address);
-    view.live(address) = 0;
-    ++front.frees;
-    if (primary_.knows(address)) return place_slowly(size_class, address);
+    view_to_use(address)->live(address) = 0;
+    keep_slot(own_, size_class, address);
+}
+
+void Slabs::keep_slot(CpuFronts& fronts, unsigned size_class, uintptr_t address) {
+    Front& front = fronts.of_class[size_class];
+    atomic::count(front.frees, 1);
+    if (primary_.knows(address)) return place_slowly(fronts, size_class, address);
     uintptr_t const before = front.other;
     if (before != 0) pool_any_slot(size_class, before);
     hide(front, address);
 }
 
+void Slabs::put_pooled_slot(Word size_class, uintptr_t address) {
+    atomic::add(without_front_[size_class].frees, 1, among_);
+    pool_any_slot(size_class, address);
+}
+
+void Slabs::make_pending(uintptr_t address) {
+    Pending(*region_of(address), among_).add(address >> page_shift);
+    // Release: pairs with the exchange in settle_pending.
+    atomic::store<atomic::release>(has_pending_, Word{1});
+}
+
+bool Slabs::settle_pending(unsigned most) {
+    if (atomic::load<atomic::relaxed>(has_pending_) == 0) return false;
+    // Acquire: what was added before the flag was set is found below; what is added later sets it again.
+    atomic::exchange<atomic::acq_rel>(has_pending_, Word{0}, among_);
+    for (unsigned i = 0; i < region_count_; ++i) {
+        Region& region = preferred(i);
+        Word page;
+        while ((page = Pending(region, among_).take()) != Region::none) {
+            settle(region, page);
+            if (--most != 0) continue;
+            atomic::store<atomic::relaxed>(has_pending_, Word{1});
+            return true;
+        }
+    }
+    return false;
+}
+
 void Slabs::pool_any_slot(Word size_class, uintptr_t address) {
-    pool_slot(*view_of(address), fronts_[size_class], size_class, address);
+    PageView const& view = *view_of(address);
+    Front const& front = own_.of_class[size_class];
+    pools_are_shared_ ? pool_slot<Pools::shared>(view, front, address)
+                      : pool_slot<Pools::own>(view, front, address);
 }
 
 void Slabs::hide(Front& front, uintptr_t other) {
@@ -120,8 +193,8 @@ uintptr_t Slabs::show(Front& front) {
 }
 
 // Places a block of the primary region on a front that may be hidden, or full.
-void Slabs::place_slowly(Word size_class, uintptr_t address) {
-    Front& front = front_at(size_class);
+void Slabs::place_slowly(CpuFronts& fronts, Word size_class, uintptr_t address) {
+    Front& front = front_at(fronts, size_class);
     if (front.other != 0) pool_any_slot(size_class, show(front));
     if (front.depth == front.limit) pool_any_slot(size_class, front.stack[front.depth--]);
     front.stack[++front.depth] = address;
@@ -129,21 +202,32 @@ void Slabs::place_slowly(Word size_class, uintptr_t address) {
 
 [[gnu::always_inline]] inline void Slabs::return_slab(unsigned size_class, Region& region, Word page) {
     lose_room(size_class, region, page);
-    region.tag(page) = static_cast<uint8_t>(tag::freed_slab + size_class);
+    atomic::store<atomic::relaxed>(region.tag(page), static_cast<uint8_t>(tag::freed_slab + size_class));
     region.give_page(page);
     --counts_[size_class].slabs;
 }
 
-void Slabs::slab_changed(Word size_class, uintptr_t address) {
-    Region& region = *region_of(address);
-    Word const page = address >> page_shift;
-    unsigned const c = static_cast<unsigned>(size_class);
-    if (is_empty(region.slots(page), fronts_[c].full)) {
+void Slabs::slab_changed(uintptr_t address) { settle(*region_of(address), address >> page_shift); }
+
+inline void Slabs::settle(Region& region, Word page) {
+    unsigned const c = region.tag(page);
+    if (!tag::is_slab(static_cast<uint8_t>(c))) {
+        if (c == tag::leaving) free_run(region, page);
+        return;
+    }
+    if (!has_room(region.slots(page))) return;
+    if (is_empty(region.slots(page), own_.of_class[c].full) && !region.spares().test(page)) {
         if (counts_[c].spares >= spare_limit()) return return_slab(c, region, page);
         ++counts_[c].spares;
         region.spares().set(page);
     }
     gain_room(c, region, page);
+}
+
+void Slabs::stop_being_spare(Region& region, Word page) {
+    if (!region.spares().test(page)) return;
+    --counts_[region.tag(page)].spares;
+    region.spares().clear(page);
 }
 
 void Slabs::gain_room(unsigned size_class, Region& region, Word page) {
@@ -175,16 +259,19 @@ void Slabs::return_spare_of(Region& region) {
     return_slab(size_class, region, page);
 }
 
-bool Slabs::refill_from_room(unsigned size_class, Front& front) {
+inline Region& Slabs::slab_with_room(unsigned size_class, Word& page) {
     Region& region = region_count_ == 1 ? *primary_region_ : *region_with(column::room + size_class);
-    Word const page = region.room(size_class).first();
+    page = region.room(size_class).first();
+    return region;
+}
+
+bool Slabs::refill_from_room(unsigned size_class, Front& front) {
+    Word page;
+    Region& region = slab_with_room(size_class, page);
     Word* const slots = region.slots(page);
-    if (is_empty(slots, front.full)) {
-        --counts_[size_class].spares;
-        region.spares().clear(page);
-    }
+    stop_being_spare(region, page);
     unsigned w = 0;
-    while (slot_words > 1 && slots[w] == 0) ++w;
+    while (slot_words > 1 && pool(slots[w]) == 0) ++w;
     fetch_word(size_class, front, region, page, w);
     if (slot_words > 1 && has_room(slots)) return true;
     --counts_[size_class].with_room;
@@ -195,15 +282,15 @@ bool Slabs::refill_from_room(unsigned size_class, Front& front) {
 void Slabs::add_to_pool(unsigned size_class, uintptr_t address, unsigned slot_word, Word slots) {
     Region& region = *region_of(address);
     Word const page = address >> page_shift;
-    region.slots(page)[slot_word] |= slots;
+    atomic::fetch_or<atomic::release>(region.slots(page)[slot_word], slots, among_);
     gain_room(size_class, region, page);
-    if (!is_empty(region.slots(page), fronts_[size_class].full)) return;
+    if (!is_empty(region.slots(page), own_.of_class[size_class].full) || region.spares().test(page)) return;
     ++counts_[size_class].spares;
     region.spares().set(page);
 }
 
-void Slabs::empty_stack(unsigned size_class) {
-    Front& front = fronts_[size_class];
+void Slabs::empty_stack(CpuFronts& fronts, unsigned size_class) {
+    Front& front = fronts.of_class[size_class];
     uintptr_t address = front.other != 0 ? show(front) : front.stack[front.depth--];
     for (; address != 0; address = front.stack[front.depth--]) {
         unsigned const slot = slot_at(size_class, address % page_size);
@@ -213,11 +300,16 @@ void Slabs::empty_stack(unsigned size_class) {
 }
 
 void Slabs::empty_stacks() {
-    for (unsigned c = 0; c < class_count; ++c) empty_stack(c);
+    for (unsigned c = 0; c < class_count; ++c) empty_stack(own_, c);
 }
 
-void Slabs::empty_word(unsigned size_class) {
-    Front& front = fronts_[size_class];
+void Slabs::empty_front(CpuFronts& fronts, unsigned size_class) {
+    empty_stack(fronts, size_class);
+    empty_word(fronts, size_class);
+}
+
+void Slabs::empty_word(CpuFronts& fronts, unsigned size_class) {
+    Front& front = fronts.of_class[size_class];
     if (front.word == 0) return;
     // Of the word's slots those at the top may never have been handed out.
     unsigned const slot_word = slot_at(size_class, front.word_base % page_size) / word_bits;
@@ -230,16 +322,37 @@ void Slabs::empty_word(unsigned size_class) {
 }
 
 void Slabs::collect() {
-    empty_stacks();
-    for (unsigned c = 0; c < class_count; ++c) empty_word(c);
+    for (unsigned c = 0; c < class_count; ++c) empty_front(own_, c);
     while (return_a_spare()) {
     }
 }
 
+Slabs::Traffic Slabs::traffic(unsigned size_class) const {
+    Traffic sum = without_front_[size_class];
+    for (Word i = 0; i < front_count_; ++i) {
+        Front const& front = fronts_of(i).of_class[size_class];
+        sum.allocations += atomic::load<atomic::relaxed>(front.allocations);
+        sum.frees += atomic::load<atomic::relaxed>(front.frees);
+        sum.requested += atomic::load<atomic::relaxed>(front.requested);
+    }
+    return sum;
+}
+
+Front const* Slabs::front_with(Word page, unsigned size_class, unsigned slot) const {
+    uintptr_t const word_base =
+        (page << page_shift) + slot_offset(size_class, first_slot(slot / word_bits));
+    for (Word i = 0; i < front_count_; ++i) {
+        Front const& front = fronts_of(i).of_class[size_class];
+        if (front.word_base == word_base && ((front.word | front.hidden_word) & bit_of(slot)) != 0)
+            return &front;
+    }
+    return nullptr;
+}
+
 bool Slabs::was_handed_out(Region const& region, Word page, unsigned size_class, unsigned slot) const {
     // A slot that the front's word still has was handed out if it had been before the word was taken.
-    bool const in_front = front_has(page, size_class, slot);
-    return digit(slot) < (in_front ? fronts_[size_class].word_handed : region.handed(page)[slot / word_bits]);
+    Front const* const front = front_with(page, size_class, slot);
+    return digit(slot) < (front != nullptr ? front->word_handed : region.handed(page)[slot / word_bits]);
 }
 
 }  // namespace slabheap

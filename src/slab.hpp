@@ -21,10 +21,14 @@
 //
 // Slots are handed out for the first time in ascending order, because a word is consumed from its lowest bit
 // up; so a count per word, `handed`, tells which slots never were handed out, at no cost on the usual path.
+//
+// A Heap has one set of fronts, its own; where CPUs share a heap each has one (cpu_heap.hpp), and nothing
+// but its fronts is a CPU's own. Pools are then given to by anybody, at any time; all else is done by one at
+// a time, who holds the page lock.
 #ifndef SLABHEAP_SLAB_HPP
 #define SLABHEAP_SLAB_HPP
 
-#include "page_allocator.hpp"
+#include "pending.hpp"
 
 namespace slabheap {
 
@@ -58,6 +62,17 @@ struct alignas(64) Front {
 };
 static_assert(sizeof(Front) == front_words * sizeof(Word));
 
+// The fronts of one CPU.
+struct alignas(64) CpuFronts {
+    Front of_class[class_count];
+    uint8_t busy;  // a call is at them
+
+    [[gnu::cold]] void set_up();
+};
+
+// From one CPU's fronts to the next one's: a power of two, so that they are found by a shift.
+constexpr unsigned cpu_fronts_shift = order_of(sizeof(CpuFronts));
+
 // Blocks that a class's stack holds: no more than fit into it, and no more than 32 KiB.
 constexpr Word stack_limit(unsigned size_class) {
     size_t const by_bytes = 0x8000 / class_size(size_class);
@@ -66,13 +81,14 @@ constexpr Word stack_limit(unsigned size_class) {
 
 class Slabs : public PageAllocator {
 public:
-    // Makes the fronts ready; all else may be zero.
+    // Makes the heap's own fronts ready; all else may be zero.
     [[gnu::cold]] void set_up();
 
     // Takes a slot of the class and marks it live, if its front has one that needs no search for its region;
     // false if not. The usual case: short, and without a call.
-    [[gnu::always_inline]] bool take_front_slot(Word size_class, size_t size, uintptr_t& address) {
-        Front& front = front_at(size_class);
+    [[gnu::always_inline]] bool take_front_slot(CpuFronts& fronts, Word size_class, size_t size,
+                                                uintptr_t& address) {
+        Front& front = front_at(fronts, size_class);
         uintptr_t live_bias = primary_.live_bias;
         address = front.stack[front.depth];
         if (address != 0) [[likely]] {
@@ -87,32 +103,42 @@ public:
     }
 
     // The same in every case. 0: neither slot nor page at hand.
-    uintptr_t take_slot(unsigned size_class, size_t size);
+    uintptr_t take_slot(CpuFronts& fronts, unsigned size_class, size_t size);
+    uintptr_t take_slot(unsigned size_class, size_t size) { return take_slot(own_, size_class, size); }
 
     // As take_slot, from a class that has a free slot already: 0 when that needs a page.
-    uintptr_t take_slot_at_hand(unsigned size_class, size_t size);
-
-    // Takes the slot of a block that the primary view knows, and whose live bit was just cleared.
-    [[gnu::always_inline]] void push(Word size_class, uintptr_t address) {
-        Front& front = front_at(size_class);
-        ++front.frees;
-        place(front, size_class, address);
+    uintptr_t take_slot_at_hand(CpuFronts& fronts, unsigned size_class, size_t size);
+    uintptr_t take_slot_at_hand(unsigned size_class, size_t size) {
+        return take_slot_at_hand(own_, size_class, size);
     }
-    [[gnu::always_inline]] void place(Front& front, Word size_class, uintptr_t address) {
+
+    // Takes the slot of a block that the primary view knows, and whose live mark was just cleared. Where
+    // pools are shared, it may return false, and then it is place_slowly's.
+    enum class Pools : bool { own, shared };
+    template <Pools pools>
+    [[gnu::always_inline]] bool push(CpuFronts& fronts, Word size_class, uintptr_t address) {
+        Front& front = front_at(fronts, size_class);
+        atomic::count(front.frees, 1);
         Word const depth = front.depth;
         if (depth != front.limit) [[likely]] {
             front.depth = depth + 1;
             front.stack[depth + 1] = address;
-            return;
+            return true;
         }
         uintptr_t const leaving = front.stack[depth];
-        if (leaving == 0) [[unlikely]]
-            return place_slowly(size_class, address);
+        if (leaving == 0) [[unlikely]] {
+            if constexpr (pools == Pools::own) place_slowly(fronts, size_class, address);
+            return pools == Pools::own;
+        }
         front.stack[depth] = address;
-        pool_slot(primary_, front, size_class, leaving);
+        pool_slot<pools>(primary_, front, leaving);
+        return true;
     }
-    // Takes the slot of any live block.
+    // Not marked as cold, because GCC 12 then takes the usual return of push for cold, too.
+    void place_slowly(CpuFronts& fronts, Word size_class, uintptr_t address);
+    // Takes the slot of any live block, or of one whose live mark was just cleared.
     [[gnu::cold]] void put_slot(unsigned size_class, uintptr_t address);
+    [[gnu::cold]] void keep_slot(CpuFronts& fronts, unsigned size_class, uintptr_t address);
 
     // Gives an empty slab, of any class, back to the pages; false when there is none.
     [[gnu::always_inline]] bool return_a_spare() {
@@ -121,28 +147,50 @@ public:
         return region != nullptr;
     }
 
-    // Empties all fronts and gives every empty slab back to the pages. Cost: the fronts' blocks and the
-    // spares.
+    // Empties the heap's own fronts and gives every empty slab back to the pages. Cost: the fronts' blocks
+    // and the spares.
     [[gnu::cold]] void collect();
 
-    // Empties the stacks, because the primary view changed.
+    // Empties the stacks of the heap's own fronts, because the primary view changed.
     [[gnu::cold]] void empty_stacks();
+
+    // Empties the stack and the word of a class.
+    [[gnu::cold]] void empty_front(CpuFronts& fronts, unsigned size_class);
+
+    // Where no front serves: takes a slot from a pool, or sets a slab up for it. Returns 0: neither slot nor
+    // page at hand.
+    [[gnu::cold]] uintptr_t take_pooled_slot(unsigned size_class, size_t size);
+
+    // Where no front serves: puts a slot into its pool, which is shared.
+    [[gnu::cold]] void put_pooled_slot(Word size_class, uintptr_t address);
+
+    // Has a page looked at by the next holder of the page lock. At any time; never waits.
+    [[gnu::cold]] void make_pending(uintptr_t address);
+
+    // Settles at most so many pending pages. Returns whether there may be more.
+    [[gnu::cold]] bool settle_pending(unsigned most);
 
     // Was this slot of a slab ever handed out since the slab was set up? For a page that is or was a slab.
     [[gnu::cold]] bool was_handed_out(Region const& region, Word page, unsigned size_class,
                                       unsigned slot) const;
 
-    // Is the slot in the word of its class's front?
-    bool front_has(Word page, unsigned size_class, unsigned slot) const {
-        Front const& front = fronts_[size_class];
-        uintptr_t const word_base =
-            (page << page_shift) + slot_offset(size_class, first_slot(slot / word_bits));
-        return front.word_base == word_base && ((front.word | front.hidden_word) & bit_of(slot)) != 0;
-    }
+    // The front of the class whose word has the slot, or null.
+    Front const* front_with(Word page, unsigned size_class, unsigned slot) const;
 
-    Front const& front(unsigned size_class) const { return fronts_[size_class]; }
+    CpuFronts& fronts_of(Word cpu) const {
+        return *reinterpret_cast<CpuFronts*>(fronts_ + (cpu << cpu_fronts_shift));
+    }
+    Front const& front(unsigned size_class) const { return own_.of_class[size_class]; }
+    // The slots that were ever handed out and taken back, and the bytes that were asked for.
+    struct Traffic {
+        size_t allocations;
+        size_t frees;
+        size_t requested;
+    };
+    Traffic traffic(unsigned size_class) const;
     size_t live(unsigned size_class) const {
-        return fronts_[size_class].allocations - fronts_[size_class].frees;
+        Traffic const sum = traffic(size_class);
+        return sum.allocations - sum.frees;
     }
     Word slabs(unsigned size_class) const { return counts_[size_class].slabs; }
     Word with_room(unsigned size_class) const { return counts_[size_class].with_room; }
@@ -156,8 +204,8 @@ protected:
 
     // The class's front. The compiler is kept from knowing that it is an element of an array, because it
     // would compute the address of each field anew from the index.
-    [[gnu::always_inline]] Front& front_at(Word size_class) {
-        Front* front = &fronts_[size_class];
+    [[gnu::always_inline]] static Front& front_at(CpuFronts& fronts, Word size_class) {
+        Front* front = &fronts.of_class[size_class];
         __asm__("" : "+r"(front));
         return *front;
     }
@@ -170,38 +218,51 @@ protected:
 
     [[gnu::always_inline]] static uintptr_t hand_out(Front& front, uintptr_t live_bias, uintptr_t address,
                                                      size_t size) {
-        ++front.allocations;
-        front.requested += size;
-        PageView::live_at(live_bias, address) = 1;
+        atomic::count(front.allocations, 1);
+        atomic::count(front.requested, size);
+        atomic::store<atomic::relaxed>(PageView::live_at(live_bias, address), uint8_t{1});
         return address;
     }
 
-    // Puts a slot into the pool of its slab.
-    [[gnu::always_inline]] void pool_slot(PageView const& view, Front const& front, Word size_class,
-                                          uintptr_t address) {
+    // Puts a slot into the pool of its slab. Where pools are shared, at any time, and without waiting: if that
+    // changes what the slab is, the page becomes pending.
+    template <Pools pools>
+    [[gnu::always_inline]] void pool_slot(PageView const& view, Front const& front, uintptr_t address) {
         Word const slot = address % page_size * front.reciprocal >> reciprocal_shift;
         Word const w = slot_words == 1 ? 0 : slot / word_bits;
         Word& pool = view.slots(address)[w];
-        Word const before = pool;
-        Word const now = before | bit_of(slot);
-        pool = now;
-        if (before == 0 || now == front.full[w]) [[unlikely]]
-            slab_changed(size_class, address);
+        if constexpr (pools == Pools::own) {
+            Word const before = pool;
+            Word const now = before | bit_of(slot);
+            pool = now;
+            if (before == 0 || now == front.full[w]) [[unlikely]]
+                slab_changed(address);
+        } else {
+            // Release: pairs with the loads and exchanges of who takes the slot.
+            Word const before = atomic::fetch_or<atomic::release>(pool, bit_of(slot), among_);
+            // From here on the page may be anything: it is looked at when it is settled.
+            if (before == 0 || (before | bit_of(slot)) == front.full[w]) [[unlikely]]
+                make_pending(address);
+        }
     }
     [[gnu::cold]] void pool_any_slot(Word size_class, uintptr_t address);
-    // Not marked as cold, because GCC 12 then takes the usual return of push for cold, too.
-    void place_slowly(Word size_class, uintptr_t address);
     [[gnu::cold]] static void hide(Front& front, uintptr_t other);
     [[gnu::cold]] static uintptr_t show(Front& front);
 
-    // A pool is no longer empty, or one of its words is full: the slab has room, becomes a spare, or goes
-    // back to the pages.
-    void slab_changed(Word size_class, uintptr_t address);
+    // Makes it known what a pool has come to: the slab has room, is a spare, or goes back to the pages. For a
+    // page that was a slab, or a large block, when somebody saw it change.
+    void settle(Region& region, Word page);
+    void slab_changed(uintptr_t address);
 
     // Puts the next word of slots into the front, from a slab with room or from a new one.
     bool refill_from_room(unsigned size_class, Front& front);
     bool refill_from_page(unsigned size_class, Front& front);
-    static void fetch_word(unsigned size_class, Front& front, Region& region, Word page, unsigned w);
+    // A new slab, all of whose slots are in its pool; null: no page at hand.
+    Region* start_slab(unsigned size_class, Word& page);
+    // The slab with room that serves next; there is one.
+    Region& slab_with_room(unsigned size_class, Word& page);
+    void stop_being_spare(Region& region, Word page);
+    void fetch_word(unsigned size_class, Front& front, Region& region, Word page, unsigned w);
     void gain_room(unsigned size_class, Region& region, Word page);
     void lose_room(unsigned size_class, Region& region, Word page);
 
@@ -209,8 +270,8 @@ protected:
     [[gnu::cold]] Region* region_with(unsigned column) const;
     [[gnu::cold]] void return_spare_of(Region& region);
     void return_slab(unsigned size_class, Region& region, Word page);
-    [[gnu::cold]] void empty_stack(unsigned size_class);
-    [[gnu::cold]] void empty_word(unsigned size_class);
+    [[gnu::cold]] void empty_stack(CpuFronts& fronts, unsigned size_class);
+    [[gnu::cold]] void empty_word(CpuFronts& fronts, unsigned size_class);
     [[gnu::cold]] void add_to_pool(unsigned size_class, uintptr_t address, unsigned slot_word, Word slots);
 
     struct Counts {
@@ -219,8 +280,14 @@ protected:
         Word spares;  // empty
     };
 
-    Front fronts_[class_count];
+    CpuFronts own_;
+    uintptr_t fronts_;    // those of CPU 0; of a Heap, its own
+    Word front_count_;
+    Among among_;         // whoever changes pools meanwhile
+    bool pools_are_shared_;
+    Word has_pending_;
     Counts counts_[class_count];
+    Traffic without_front_[class_count];
 };
 
 }  // namespace slabheap

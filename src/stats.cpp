@@ -29,11 +29,12 @@ void HeapCore::stats(slab_stats& out) const {
     out.class_count = class_count;
     for (unsigned c = 0; c < class_count; ++c) {
         size_t const pages = slabs(c);
-        out.classes[c] = {class_size(c), live(c), pages * class_slots(c), pages};
-        out.allocations += front(c).allocations;
-        out.frees += front(c).frees;
-        out.requested_bytes_total += front(c).requested;
-        out.taken_bytes_total += front(c).allocations * class_size(c);
+        Traffic const sum = traffic(c);
+        out.classes[c] = {class_size(c), sum.allocations - sum.frees, pages * class_slots(c), pages};
+        out.allocations += sum.allocations;
+        out.frees += sum.frees;
+        out.requested_bytes_total += sum.requested;
+        out.taken_bytes_total += sum.allocations * class_size(c);
     }
 }
 

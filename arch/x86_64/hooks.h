@@ -40,6 +40,10 @@ static inline void cpu_restore_interrupts(uintptr_t flags) {
     __asm__ volatile("push %0; popf" : : "r"(flags) : "memory", "cc");
 }
 
+/* This kernel moves no thread to another CPU, nor takes a CPU from one. */
+static inline void cpu_stop_preemption(void) {}
+static inline void cpu_resume_preemption(void) {}
+
 /* For each turn of a loop that waits for another CPU. */
 static inline void cpu_pause(void) {
     __asm__ volatile("pause" : : : "memory");

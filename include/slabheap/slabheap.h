@@ -43,6 +43,8 @@
 #define SLAB_MIN_HEAP_SIZE 0x8000
 /* Regions that one heap can have: slab_heap_init's and those of slab_heap_add_memory. */
 #define SLAB_MAX_REGIONS 64
+/* CPUs that one heap can have. */
+#define SLAB_MAX_CPUS 1024
 /* Room for size classes in struct slab_stats; class_count says how many are in use. */
 #define SLAB_MAX_CLASSES 32
 
@@ -90,6 +92,7 @@ struct slab_fault {
 
 typedef void (*slab_fault_handler)(const struct slab_fault *);
 typedef int (*slab_oom_hook)(size_t size, size_t align);
+typedef int (*slab_barrier_hook)(void);
 typedef void (*slab_visitor)(void *block, size_t size, void *context);
 
 /* One size class. */
@@ -153,6 +156,12 @@ int slab_heap_add_memory(void *start, size_t size);
 void *slab_alloc(size_t size, size_t align);
 
 /*
+ * As slab_alloc, but never waits, searches, empties caches or asks the out-of-memory hook: NULL when no block
+ * is at hand, or when somebody else is at the pages right now. Bounded.
+ */
+void *slab_try_alloc(size_t size, size_t align);
+
+/*
  * Takes a block back. NULL is allowed and does nothing. Anything else that is not the start of a live block
  * is a fault: SLAB_FAULT_DOUBLE_FREE, _INTERIOR, _MISALIGNED, _FOREIGN or _NEVER_ALLOCATED. Constant cost.
  */
@@ -214,6 +223,28 @@ int slab_heap_reserve(void *start, size_t size);
  * has changed.
  */
 int slab_heap_release(void *start, size_t size);
+
+/*
+ * Several CPUs: gives each of count (1 ... SLAB_MAX_CPUS) its own fronts, the caches that its calls use
+ * without a lock. memory: slab_cpu_memory(count) bytes or more, aligned to 64, the heap's for good (it may be
+ * a block of the heap); not needed for one CPU, which is what a heap has before. To be called once, after
+ * slab_heap_init, while one CPU uses the heap; the hooks (arch/<cpu>/hooks.h) then say which CPU calls. Add the
+ * largest region first: from now on it is the one whose blocks go the shortest way. Returns SLAB_OK, or
+ * SLAB_ERR_NOT_INITIALISED, _ALREADY_INITIALISED (it has several), _RANGE (count; null), _ALIGN or
+ * _TOO_SMALL; then nothing has changed.
+ */
+int slab_heap_set_cpus(size_t count, void *memory, size_t size);
+
+/* Bytes that slab_heap_set_cpus needs for so many CPUs: about 4 KiB for each; 0 for one. */
+size_t slab_cpu_memory(size_t count);
+
+/*
+ * Sets what makes every other CPU pass a full memory barrier before it returns (an inter-processor interrupt;
+ * membarrier in a process), so that what other CPUs have in their fronts can be taken back before NULL is
+ * returned; null for nothing. It returns non-zero, or 0 if that cannot be done now. Called without a lock, in
+ * the context of the call that runs out of memory. Returns the previous hook.
+ */
+slab_barrier_hook slab_heap_set_barrier_hook(slab_barrier_hook hook);
 
 /* Fills in *out; before init all is zero but failures and faults. The cost grows with the number of regions
  * and classes. */

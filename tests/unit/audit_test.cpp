@@ -119,7 +119,7 @@ TEST_F(AuditTest, APoolThatLostASlot) {
         Word& slots = region().slots(page_of(address_of(block)))[slot / word_bits];
         if (popcount(slots) < 2) continue;
         expect_when(slots, slots & (slots - 1),
-                    "each slot is live, in its pool, in the stack or in the front's word");
+                    "each slot is live, in its pool, in a stack or in a front's word");
         return;
     }
     FAIL() << "no pool has two slots";

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: MIT
+//
+// What SharedHeap (shared_heap.hpp) is made of: the state of a heap that CPUs share, and the steps that a
+// call consists of. Not for direct use. Who may call what, and when, is said where it is done
+// (src/cpu_heap.hpp).
+#ifndef SLABHEAP_CPU_HEAP_STATE_HPP
+#define SLABHEAP_CPU_HEAP_STATE_HPP
+
+#include <slabheap/heap.hpp>
+
+namespace slabheap {
+
+struct CpuFronts;
+
+// Who called: for the fault record.
+struct CallSite {
+    const char* call;
+    const void* caller;
+};
+
+// What a request takes: pages, or, if there are 0 of them, a slot.
+struct Request {
+    uintptr_t pages;
+    size_t size;
+    size_t align;
+};
+
+// What is said to be freed: any block, one of a size and an alignment, or a run of size bytes.
+struct Claim {
+    enum What { any, sized, run } what;
+    size_t size;
+    size_t align;
+};
+
+// What freeing an address has come to. Of a large block the pages are still to be settled.
+enum class Freed { done, large, not_a_block, wrong_size };
+
+// Where a search goes on.
+struct Cursor {
+    unsigned region;
+    uintptr_t page;
+    bool ended;
+};
+
+struct FoundBlock {
+    uintptr_t address;
+    size_t size;
+};
+
+class CpuHeapState {
+public:
+    int init(uintptr_t start, size_t size);
+    int set_cpus(size_t count, void* memory, size_t size);
+    int add_memory(uintptr_t start, size_t size);
+
+    size_t cpu_count() const;
+    CpuFronts* fronts_of(size_t cpu);
+    bool allocate_fast(size_t cpu, size_t size, size_t align, void*& block);
+    bool free_fast(size_t cpu, void* ptr, bool is_alone);
+    bool free_sized_fast(size_t cpu, void* ptr, size_t size, size_t align, bool is_alone);
+
+    bool is_possible(size_t size, size_t align, Request& request) const;
+    bool is_possible_run(size_t count, size_t align, Request& request) const;
+    void* refuse();
+    void* take_at_hand(CpuFronts* fronts, Request const& request);
+    void* take_larger(CpuFronts* fronts, Request const& request);
+    void* search(Request const& request, Cursor& cursor);
+
+    bool settle_some();
+    bool return_some_spares();
+    bool empty_next(CpuFronts* fronts, unsigned& size_class);
+    bool take_back_next(CpuFronts& fronts, unsigned& size_class);
+    void close();
+    void open();
+    bool is_busy(CpuFronts const& fronts) const;
+
+    Freed free(CpuFronts* fronts, uintptr_t address, Claim const& expected, bool is_alone);
+    void make_pending(uintptr_t address);
+    void settle_large(uintptr_t address);
+
+    size_t block_size(uintptr_t address) const;
+    bool slot_fits(uintptr_t address, size_t size, size_t align) const;
+    bool resize_run(uintptr_t address, size_t size, size_t align);
+
+    slab_fault fault_record(CallSite site, uintptr_t address, Claim const& expected, bool wrong_size,
+                            bool is_locked) const;
+    void report(slab_fault const& record);
+    bool ask_for_memory(Request const& request);
+    void copy(void* to, const void* from, size_t size);
+    void zero(void* block, size_t size);
+
+    int reserve(uintptr_t start, size_t size);
+    int release(uintptr_t start, size_t size);
+    void stats(slab_stats& out) const;
+    int audit(slab_audit* out) const;
+    FoundBlock next_block(uintptr_t address);
+
+    slab_fault_handler set_fault_handler(slab_fault_handler handler);
+    slab_oom_hook set_oom_hook(slab_oom_hook hook);
+    slab_barrier_hook set_barrier_hook(slab_barrier_hook hook);
+    slab_barrier_hook barrier_hook() const;
+
+private:
+    static constexpr size_t state_words =
+        4 * SLAB_MAX_REGIONS + 80 * SLAB_MAX_CLASSES + 192;
+    alignas(64) unsigned char state_[state_words * sizeof(uintptr_t)] = {};
+};
+
+// Bytes that fronts for so many CPUs take.
+size_t cpu_memory(size_t count);
+
+}  // namespace slabheap
+
+#endif

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: MIT
+//
+// Every access to memory that CPUs share, or a CPU and what interrupts it. Two forms of each change:
+//
+//   Among::cpus      other CPUs may be at it: one locked instruction
+//   Among::contexts  only interrupt handlers and NMIs of this CPU may: one instruction that no interrupt can
+//                    cut in two, but unlocked, which takes a fifth of the time (x86; elsewhere the same form)
+//
+// Orders are C++20's, and each use says which access it pairs with.
+//
+// Built with SLABHEAP_SCHEDULED, each access calls slabheap_step first, where a model checker may let another
+// CPU run.
+#ifndef SLABHEAP_ATOMIC_HPP
+#define SLABHEAP_ATOMIC_HPP
+
+#include "bits.hpp"
+
+#ifdef SLABHEAP_SCHEDULED
+// kind: 'l' load, 's' store, 'x' a locked change, 'u' an unlocked one.
+extern "C" void slabheap_step(const volatile void* address, int kind);
+#endif
+
+namespace slabheap {
+
+enum class Among : bool { contexts, cpus };
+
+namespace atomic {
+
+constexpr int relaxed = __ATOMIC_RELAXED;
+constexpr int acquire = __ATOMIC_ACQUIRE;
+constexpr int release = __ATOMIC_RELEASE;
+constexpr int acq_rel = __ATOMIC_ACQ_REL;
+
+[[gnu::always_inline]] inline void step([[maybe_unused]] const volatile void* address,
+                                        [[maybe_unused]] int kind) {
+#ifdef SLABHEAP_SCHEDULED
+    slabheap_step(address, kind);
+#endif
+}
+
+template <int order, class T>
+[[gnu::always_inline]] inline T load(T const& from) {
+    step(&from, 'l');
+    return __atomic_load_n(&from, order);
+}
+
+template <int order, class T>
+[[gnu::always_inline]] inline void store(T& to, T value) {
+    step(&to, 's');
+    __atomic_store_n(&to, value, order);
+}
+
+// Keeps the compiler, but not the CPU, from moving accesses across.
+[[gnu::always_inline]] inline void compiler_fence() { __atomic_signal_fence(__ATOMIC_SEQ_CST); }
+
+#if (defined __x86_64__ || defined __i386__) && !defined SLABHEAP_SCHEDULED
+template <class T>
+[[gnu::always_inline]] inline bool compare_exchange_unlocked(T& x, T& expected, T desired) {
+    bool done;
+    __asm__ volatile("cmpxchg%z1 %3, %1"
+                     : "=@ccz"(done), "+m"(x), "+a"(expected)
+                     : "q"(desired)
+                     : "memory");
+    return done;
+}
+#else
+template <class T>
+inline bool compare_exchange_unlocked(T& x, T& expected, T desired) {
+    return __atomic_compare_exchange_n(&x, &expected, desired, false, relaxed, relaxed);
+}
+#endif
+
+// If x is expected, makes it desired; else tells in expected what it is.
+template <int order, class T>
+[[gnu::always_inline]] inline bool compare_exchange(T& x, T& expected, T desired, Among among) {
+    step(&x, among == Among::cpus ? 'x' : 'u');
+    if (among == Among::contexts) return compare_exchange_unlocked(x, expected, desired);
+    return __atomic_compare_exchange_n(&x, &expected, desired, false, order, relaxed);
+}
+
+// The rest return what x was.
+template <class T, class Change>
+inline T change_unlocked(T& x, Change change) {
+    step(&x, 'u');
+    T before = x;
+    while (!compare_exchange_unlocked(x, before, change(before))) {
+    }
+    return before;
+}
+
+template <int order, class T>
+inline T exchange(T& x, T value, Among among) {
+    if (among == Among::contexts) return change_unlocked(x, [value](T) { return value; });
+    step(&x, 'x');
+    return __atomic_exchange_n(&x, value, order);
+}
+
+template <int order>
+inline Word fetch_or(Word& x, Word bits, Among among) {
+    if (among == Among::contexts) return change_unlocked(x, [bits](Word before) { return before | bits; });
+    step(&x, 'x');
+    return __atomic_fetch_or(&x, bits, order);
+}
+
+template <int order>
+inline Word fetch_and(Word& x, Word bits, Among among) {
+    if (among == Among::contexts) return change_unlocked(x, [bits](Word before) { return before & bits; });
+    step(&x, 'x');
+    return __atomic_fetch_and(&x, bits, order);
+}
+
+inline void add(Word& x, Word value, Among among) {
+    if (among == Among::contexts) {
+        change_unlocked(x, [value](Word before) { return before + value; });
+        return;
+    }
+    step(&x, 'x');
+    __atomic_fetch_add(&x, value, relaxed);
+}
+
+// Adds to a counter that only its owner changes and others read.
+[[gnu::always_inline]] inline void count(Word& x, Word value) {
+#if (defined __x86_64__ || defined __i386__) && !defined SLABHEAP_SCHEDULED && !defined __SANITIZE_THREAD__
+    __asm__("add%z0 %1, %0" : "+m"(x) : "re"(value));
+#else
+    __atomic_store_n(&x, __atomic_load_n(&x, relaxed) + value, relaxed);
+#endif
+}
+
+}  // namespace atomic
+
+}  // namespace slabheap
+
+#endif

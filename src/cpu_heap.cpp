@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: MIT
+#include "cpu_heap.hpp"
+
+namespace slabheap {
+
+// Fronts that the holder of the page lock uses. Interrupts are kept out, so only an NMI can find them busy;
+// if they are busy now, this is an interrupt handler that came in the midst of a call, and there are none.
+class CpuHeap::Visit {
+public:
+    explicit Visit(CpuFronts* fronts) : fronts_(fronts) {
+        if (fronts_ != nullptr && !begin(*fronts_)) fronts_ = nullptr;
+    }
+    ~Visit() {
+        if (fronts_ != nullptr) leave(*fronts_);
+    }
+    Visit(Visit const&) = delete;
+    Visit& operator=(Visit const&) = delete;
+
+    explicit operator bool() const { return fronts_ != nullptr; }
+    CpuFronts& operator*() const { return *fronts_; }
+
+private:
+    CpuFronts* fronts_;
+};
+
+int CpuHeap::init(uintptr_t start, size_t size) {
+    int const status = HeapCore::init(start, size);
+    if (status == SLAB_OK) pools_are_shared_ = true;
+    return status;
+}
+
+int CpuHeap::add_memory(uintptr_t start, size_t size) {
+    // Once there are others, they go by the primary view as it is.
+    keeps_primary_ = front_count_ != 1;
+    return HeapCore::add_memory(start, size);
+}
+
+int CpuHeap::set_cpus(size_t count, void* memory, size_t size) {
+    if (!initialised()) return SLAB_ERR_NOT_INITIALISED;
+    if (front_count_ != 1) return SLAB_ERR_ALREADY_INITIALISED;
+    if (count == 0 || count > SLAB_MAX_CPUS) return SLAB_ERR_RANGE;
+    if (count == 1) return SLAB_OK;
+    if (memory == nullptr) return SLAB_ERR_RANGE;
+    if (reinterpret_cast<uintptr_t>(memory) % alignof(CpuFronts) != 0) return SLAB_ERR_ALIGN;
+    if (size < cpu_memory(count)) return SLAB_ERR_TOO_SMALL;
+    for (unsigned c = 0; c < class_count; ++c) {
+        Traffic const own = traffic(c);
+        empty_front(own_, c);
+        without_front_[c] = own;
+    }
+    fronts_ = reinterpret_cast<uintptr_t>(memory);
+    for (size_t i = 0; i < count; ++i) {
+        zero(&Slabs::fronts_of(i), sizeof(CpuFronts));
+        Slabs::fronts_of(i).set_up();
+    }
+    front_count_ = count;
+    among_ = Among::cpus;
+    return SLAB_OK;
+}
+
+bool CpuHeap::is_possible(size_t size, size_t align, Request& request) const {
+    request = {0, size + (size == 0), align};
+    if (!is_power_of_two(align) || !initialised()) return false;
+    request.pages = pages_of(request.size, align);
+    return request.pages <= all_ones >> page_shift;
+}
+
+bool CpuHeap::is_possible_run(size_t count, size_t align, Request& request) const {
+    count += count == 0;
+    request = {count, count << page_shift, align};
+    return is_power_of_two(align) && initialised() && count <= all_ones >> page_shift;
+}
+
+void* CpuHeap::refuse() {
+    atomic::add(failures_, 1, among_);
+    return nullptr;
+}
+
+void* CpuHeap::take_at_hand(CpuFronts* fronts, Request const& request) {
+    settle_some();
+    if (request.pages != 0) {
+        uintptr_t const address = allocate_run(request.pages, pages_of_alignment(request.align));
+        return reinterpret_cast<void*>(address == 0 ? 0 : counted(address, request.pages, request.size));
+    }
+    unsigned const size_class = static_cast<unsigned>(class_of(request.size, request.align));
+    Visit const visit(fronts);
+    for (bool tried = false;; tried = true) {
+        uintptr_t const address = visit ? take_slot(*visit, size_class, request.size)
+                                        : take_pooled_slot(size_class, request.size);
+        if (address != 0 || tried || !return_a_spare()) return reinterpret_cast<void*>(address);
+    }
+}
+
+void* CpuHeap::take_larger(CpuFronts* fronts, Request const& request) {
+    Visit const visit(fronts);
+    unsigned size_class = static_cast<unsigned>(class_of(request.size, request.align));
+    while (++size_class < class_count) {
+        if (class_size(size_class) % request.align != 0) continue;
+        uintptr_t address = 0;
+        if (visit) {
+            address = take_slot_at_hand(*visit, size_class, request.size);
+        } else if (with_room(size_class) != 0) {
+            address = take_pooled_slot(size_class, request.size);
+        }
+        if (address != 0) return reinterpret_cast<void*>(address);
+    }
+    return nullptr;
+}
+
+void* CpuHeap::search(Request const& request, Cursor& cursor) {
+    cursor.ended = cursor.region == region_count_;
+    if (cursor.ended) return nullptr;
+    Region& region = preferred(cursor.region);
+    if (cursor.page == 0) cursor.page = region.first_page;
+    Word const align = pages_of_alignment(request.align);
+    Word page = Region::none;
+    if (region.free_pages() >= request.pages) {
+        page = region.search(request.pages, align, cursor.page, pieces_at_once);
+    } else {
+        cursor.page = region.end_page;
+    }
+    if (page != Region::none) {
+        region.take({page, page + request.pages});
+        return reinterpret_cast<void*>(
+            counted(start_block(region, page, request.pages), request.pages, request.size));
+    }
+    if (cursor.page >= region.end_page) cursor = {cursor.region + 1, 0, false};
+    return nullptr;
+}
+
+bool CpuHeap::return_some_spares() {
+    for (unsigned i = 0; i < work_at_once; ++i) {
+        if (!return_a_spare()) return false;
+    }
+    return true;
+}
+
+bool CpuHeap::empty_next(CpuFronts* fronts, unsigned& size_class) {
+    Visit const visit(fronts);
+    return visit && empty_next_class(*visit, size_class);
+}
+
+// Does not make them busy: their CPU may be about to look whether the heap is closed, and then says that they
+// are not.
+bool CpuHeap::take_back_next(CpuFronts& fronts, unsigned& size_class) {
+    return !is_busy(fronts) && empty_next_class(fronts, size_class);
+}
+
+// Empties the next class that has something, and moves on behind it.
+bool CpuHeap::empty_next_class(CpuFronts& fronts, unsigned& size_class) {
+    for (; size_class < class_count; ++size_class) {
+        Front const& front = fronts.of_class[size_class];
+        if ((front.depth | front.word | front.other) == 0) continue;
+        empty_front(fronts, size_class++);
+        return true;
+    }
+    return false;
+}
+
+void CpuHeap::close() { atomic::store<atomic::relaxed>(closed_, closed_ + 1); }
+
+// Release: pairs with the load in enter.
+void CpuHeap::open() { atomic::store<atomic::release>(closed_, closed_ - 1); }
+
+bool CpuHeap::is_right(Claim const& expected, uintptr_t address, Block block) const {
+    if (expected.what == Claim::any) return true;
+    if (!block.is_large())
+        return expected.what == Claim::sized && may_hold(block.size_class, expected.size, expected.align);
+    if (expected.what == Claim::run) return block.size == expected.size;
+    return is_power_of_two(expected.align) && address % expected.align == 0 &&
+           pages_for(expected.size + (expected.size == 0)) == block.pages();
+}
+
+Freed CpuHeap::free(CpuFronts* fronts, uintptr_t address, Claim const& expected, bool is_alone) {
+    Block const block = live_block(address);
+    if (block.size == 0) return Freed::not_a_block;
+    if (!is_right(expected, address, block)) return Freed::wrong_size;
+    PageView const& view = *view_of(address);
+    if (block.is_large()) {
+        uint8_t live = tag::large;
+        // Relaxed: the pages are settled under the lock, or after they became pending.
+        bool const claimed =
+            atomic::compare_exchange<atomic::relaxed>(view.tag(address), live, tag::leaving, among_);
+        if (claimed) atomic::add(large_frees_, 1, among_);
+        return claimed ? Freed::large : Freed::not_a_block;
+    }
+    if (!claim(view.live(address), is_alone)) return Freed::not_a_block;
+    if (fronts != nullptr && enter(*fronts)) {
+        keep_slot(*fronts, block.size_class, address);
+        leave(*fronts);
+    } else {
+        put_pooled_slot(block.size_class, address);
+    }
+    return Freed::done;
+}
+
+void CpuHeap::settle_large(uintptr_t address) {
+    Region& region = *region_of(address);
+    // Whoever held the lock since may have settled it, and more.
+    if (region.tag(address >> page_shift) == tag::leaving) free_run(region, address >> page_shift);
+}
+
+bool CpuHeap::slot_fits(uintptr_t address, size_t size, size_t align) const {
+    Block const block = live_block(address);
+    return !block.is_large() && may_hold(block.size_class, size, align);
+}
+
+bool CpuHeap::resize_run(uintptr_t address, size_t size, size_t align) {
+    return is_large(address) && resize_in_place(address, size, align);
+}
+
+slab_fault CpuHeap::fault_record(CallSite site, uintptr_t address, Claim const& expected, bool wrong_size,
+                                 bool locked) const {
+    Diagnosis found{SLAB_FAULT_NEVER_ALLOCATED, 0, 0};
+    PageView const* const view = view_of(address);
+    if (locked) {
+        found = diagnose(address);
+    } else if (view == nullptr) {
+        found.kind = SLAB_FAULT_FOREIGN;
+    } else {
+        // Without the lock the trees may not be followed: only slabs can be told, and starts of blocks.
+        uint8_t const what = view->tag(address);
+        Region const& region = *region_of(address);
+        if (tag::is_slab(what) || tag::is_freed_slab(what)) found = diagnose_slot(region, what, address);
+        if ((what == tag::leaving || what == tag::freed_large) && address % page_size == 0)
+            found = {SLAB_FAULT_DOUBLE_FREE, address, view->slots(address)[0] << page_shift};
+    }
+    // Who lost the block to a racing free may find it handed out again by now.
+    slab_fault_kind kind = found.kind;
+    if (wrong_size) kind = SLAB_FAULT_WRONG_SIZE;
+    else if (block_size(address) != 0) kind = SLAB_FAULT_DOUBLE_FREE;
+    return HeapCore::fault_record(site, kind, found, address, expected.size, expected.align);
+}
+
+void CpuHeap::report(slab_fault const& record) {
+    atomic::add(faults_, 1, among_);
+    deliver(record);
+}
+
+FoundBlock CpuHeap::next_block(uintptr_t address) {
+    for (unsigned i = 0; i < region_count(); ++i) {
+        Region& r = region(i);
+        Word page = address >> page_shift;
+        if (page >= r.end_page) continue;
+        if (page < r.first_usable()) page = r.first_usable();
+        // The head of a run that the address is in the midst of lies before it: behind the run it goes on.
+        for (page = r.next_head(page); page != Region::none; page = r.next_head(page + r.run_pages(page))) {
+            uint8_t const what = r.tag(page);
+            if (what == tag::large && page << page_shift >= address)
+                return {page << page_shift, r.run_pages(page) << page_shift};
+            if (!tag::is_slab(what)) continue;
+            for (unsigned slot = 0; slot < class_slots(what); ++slot) {
+                uintptr_t const block = (page << page_shift) + slot_offset(what, slot);
+                if (block >= address && r.view().live(block) != 0) return {block, class_size(what)};
+            }
+        }
+    }
+    return {0, 0};
+}
+
+slab_barrier_hook CpuHeap::set_barrier_hook(slab_barrier_hook hook) {
+    slab_barrier_hook const previous = barrier_hook_;
+    barrier_hook_ = hook;
+    return previous;
+}
+
+}  // namespace slabheap
