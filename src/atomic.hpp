@@ -15,6 +15,15 @@
 
 #include "bits.hpp"
 
+// ThreadSanitizer does not see what assembler instructions do.
+#ifdef __SANITIZE_THREAD__
+#define SLABHEAP_THREAD_SANITIZER
+#elif defined __has_feature
+#if __has_feature(thread_sanitizer)
+#define SLABHEAP_THREAD_SANITIZER
+#endif
+#endif
+
 #ifdef SLABHEAP_SCHEDULED
 // kind: 'l' load, 's' store, 'x' a locked change, 'u' an unlocked one.
 extern "C" void slabheap_step(const volatile void* address, int kind);
@@ -53,7 +62,8 @@ template <int order, class T>
 // Keeps the compiler, but not the CPU, from moving accesses across.
 [[gnu::always_inline]] inline void compiler_fence() { __atomic_signal_fence(__ATOMIC_SEQ_CST); }
 
-#if (defined __x86_64__ || defined __i386__) && !defined SLABHEAP_SCHEDULED
+#if (defined __x86_64__ || defined __i386__) && !defined SLABHEAP_SCHEDULED && \
+    !defined SLABHEAP_THREAD_SANITIZER
 template <class T>
 [[gnu::always_inline]] inline bool compare_exchange_unlocked(T& x, T& expected, T desired) {
     bool done;
@@ -120,7 +130,8 @@ inline void add(Word& x, Word value, Among among) {
 
 // Adds to a counter that only its owner changes and others read.
 [[gnu::always_inline]] inline void count(Word& x, Word value) {
-#if (defined __x86_64__ || defined __i386__) && !defined SLABHEAP_SCHEDULED && !defined __SANITIZE_THREAD__
+#if (defined __x86_64__ || defined __i386__) && !defined SLABHEAP_SCHEDULED && \
+    !defined SLABHEAP_THREAD_SANITIZER
     __asm__("add%z0 %1, %0" : "+m"(x) : "re"(value));
 #else
     __atomic_store_n(&x, __atomic_load_n(&x, relaxed) + value, relaxed);

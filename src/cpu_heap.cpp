@@ -7,10 +7,10 @@ namespace slabheap {
 // if they are busy now, this is an interrupt handler that came in the midst of a call, and there are none.
 class CpuHeap::Visit {
 public:
-    explicit Visit(CpuFronts* fronts) : fronts_(fronts) {
+    [[gnu::always_inline]] explicit Visit(CpuFronts* fronts) : fronts_(fronts) {
         if (fronts_ != nullptr && !begin(*fronts_)) fronts_ = nullptr;
     }
-    ~Visit() {
+    [[gnu::always_inline]] ~Visit() {
         if (fronts_ != nullptr) leave(*fronts_);
     }
     Visit(Visit const&) = delete;
@@ -22,12 +22,6 @@ public:
 private:
     CpuFronts* fronts_;
 };
-
-int CpuHeap::init(uintptr_t start, size_t size) {
-    int const status = HeapCore::init(start, size);
-    if (status == SLAB_OK) pools_are_shared_ = true;
-    return status;
-}
 
 int CpuHeap::add_memory(uintptr_t start, size_t size) {
     // Once there are others, they go by the primary view as it is.
@@ -77,7 +71,6 @@ void* CpuHeap::refuse() {
 }
 
 void* CpuHeap::take_at_hand(CpuFronts* fronts, Request const& request) {
-    settle_some();
     if (request.pages != 0) {
         uintptr_t const address = allocate_run(request.pages, pages_of_alignment(request.align));
         return reinterpret_cast<void*>(address == 0 ? 0 : counted(address, request.pages, request.size));
@@ -91,18 +84,11 @@ void* CpuHeap::take_at_hand(CpuFronts* fronts, Request const& request) {
     }
 }
 
-void* CpuHeap::take_larger(CpuFronts* fronts, Request const& request) {
-    Visit const visit(fronts);
+void* CpuHeap::take_larger(Request const& request) {
     unsigned size_class = static_cast<unsigned>(class_of(request.size, request.align));
     while (++size_class < class_count) {
-        if (class_size(size_class) % request.align != 0) continue;
-        uintptr_t address = 0;
-        if (visit) {
-            address = take_slot_at_hand(*visit, size_class, request.size);
-        } else if (with_room(size_class) != 0) {
-            address = take_pooled_slot(size_class, request.size);
-        }
-        if (address != 0) return reinterpret_cast<void*>(address);
+        if (class_size(size_class) % request.align == 0 && with_room(size_class) != 0)
+            return reinterpret_cast<void*>(take_slot_with_room(size_class, request.size));
     }
     return nullptr;
 }
@@ -186,7 +172,7 @@ Freed CpuHeap::free(CpuFronts* fronts, uintptr_t address, Claim const& expected,
     }
     if (!claim(view.live(address), is_alone)) return Freed::not_a_block;
     if (fronts != nullptr && enter(*fronts)) {
-        keep_slot(*fronts, block.size_class, address);
+        keep_slot_shared(*fronts, block.size_class, address);
         leave(*fronts);
     } else {
         put_pooled_slot(block.size_class, address);
@@ -209,32 +195,23 @@ bool CpuHeap::resize_run(uintptr_t address, size_t size, size_t align) {
     return is_large(address) && resize_in_place(address, size, align);
 }
 
-slab_fault CpuHeap::fault_record(CallSite site, uintptr_t address, Claim const& expected, bool wrong_size,
-                                 bool locked) const {
-    Diagnosis found{SLAB_FAULT_NEVER_ALLOCATED, 0, 0};
-    PageView const* const view = view_of(address);
-    if (locked) {
-        found = diagnose(address);
-    } else if (view == nullptr) {
-        found.kind = SLAB_FAULT_FOREIGN;
-    } else {
-        // Without the lock the trees may not be followed: only slabs can be told, and starts of blocks.
-        uint8_t const what = view->tag(address);
-        Region const& region = *region_of(address);
-        if (tag::is_slab(what) || tag::is_freed_slab(what)) found = diagnose_slot(region, what, address);
-        if ((what == tag::leaving || what == tag::freed_large) && address % page_size == 0)
-            found = {SLAB_FAULT_DOUBLE_FREE, address, view->slots(address)[0] << page_shift};
-    }
+Diagnosis CpuHeap::examine(uintptr_t address, bool is_locked) const {
     // Who lost the block to a racing free may find it handed out again by now.
-    slab_fault_kind kind = found.kind;
-    if (wrong_size) kind = SLAB_FAULT_WRONG_SIZE;
-    else if (block_size(address) != 0) kind = SLAB_FAULT_DOUBLE_FREE;
-    return HeapCore::fault_record(site, kind, found, address, expected.size, expected.align);
+    if (size_t const size = block_size(address); size != 0) return {SLAB_FAULT_DOUBLE_FREE, address, size};
+    if (is_locked) return diagnose(address);
+    // Without the lock the trees may not be followed: only slabs can be told, and starts of blocks.
+    PageView const* const view = view_of(address);
+    if (view == nullptr) return {SLAB_FAULT_FOREIGN, 0, 0};
+    uint8_t const what = view->tag(address);
+    if (tag::is_slab(what) || tag::is_freed_slab(what)) return diagnose_slot(*region_of(address), what, address);
+    if ((what == tag::leaving || what == tag::freed_large) && address % page_size == 0)
+        return {SLAB_FAULT_DOUBLE_FREE, address, view->slots(address)[0] << page_shift};
+    return {SLAB_FAULT_NEVER_ALLOCATED, 0, 0};
 }
 
-void CpuHeap::report(slab_fault const& record) {
+void CpuHeap::report(CallSite site, uintptr_t address, Claim const& expected, Diagnosis const& found) {
     atomic::add(faults_, 1, among_);
-    deliver(record);
+    deliver(site, found, address, expected.size, expected.align);
 }
 
 FoundBlock CpuHeap::next_block(uintptr_t address) {

@@ -39,7 +39,7 @@ namespace slabheap {
 class CpuHeap : private HeapCore {
 public:
     // [locked] While but one CPU uses the heap.
-    int init(uintptr_t start, size_t size);
+    using HeapCore::init;
     int set_cpus(size_t count, void* memory, size_t size);
     static constexpr size_t cpu_memory(size_t count) { return count <= 1 ? 0 : count << cpu_fronts_shift; }
 
@@ -75,7 +75,7 @@ public:
         Word const size_class = atomic::load<atomic::relaxed>(primary_.tag(address));
         bool const claimed = size_class >= least_class && claim(primary_.live_start[mark], is_alone);
         if (claimed && !push<Pools::shared>(fronts, size_class, address)) [[unlikely]]
-            place_slowly(fronts, size_class, address);
+            place_slowly_shared(fronts, size_class, address);
         leave(fronts);
         return claimed;
     }
@@ -92,14 +92,14 @@ public:
 
     // [locked] A slot or a run that is at hand; null: none is. Bounded.
     [[gnu::cold]] void* take_at_hand(CpuFronts* fronts, Request const& request);
-    // [locked] A slot of a larger class; null: there is none.
-    [[gnu::cold]] void* take_larger(CpuFronts* fronts, Request const& request);
+    // [locked] A slot of a larger class, of a pool: fronts were emptied. Null: there is none.
+    [[gnu::cold]] void* take_larger(Request const& request);
     // [locked] A run of pages across buddy blocks, from a page of a region on; looks at a bounded part of
     // the heap, and moves on. Null with cursor.ended: there is none.
     [[gnu::cold]] void* search(Request const& request, Cursor& cursor);
 
     // [locked] A part of what makes room; bounded. True: there may be more to do.
-    [[gnu::cold]] bool settle_some() { return settle_pending(work_at_once); }
+    [[gnu::always_inline]] bool settle_some() { return settle_pending(work_at_once); }
     [[gnu::cold]] bool return_some_spares();
     // Of the CPU that calls; or of another, while the heap is closed.
     [[gnu::cold]] bool empty_next(CpuFronts* fronts, unsigned& size_class);
@@ -123,10 +123,10 @@ public:
     [[gnu::cold]] bool slot_fits(uintptr_t address, size_t size, size_t align) const;
     [[gnu::cold]] bool resize_run(uintptr_t address, size_t size, size_t align);
 
-    // The record of a fault: [locked], or what can be said without.
-    [[gnu::cold]] slab_fault fault_record(CallSite site, uintptr_t address, Claim const& expected,
-                                          bool wrong_size, bool locked) const;
-    [[gnu::cold]] void report(slab_fault const& record);
+    // What an address is that cannot be freed: [locked], or what can be said without.
+    [[gnu::cold]] Diagnosis examine(uintptr_t address, bool is_locked) const;
+    [[gnu::cold]] void report(CallSite site, uintptr_t address, Claim const& expected,
+                              Diagnosis const& found);
 
     static void copy(void* to, const void* from, size_t size) {
         slabheap::copy(reinterpret_cast<uintptr_t>(to), reinterpret_cast<uintptr_t>(from), size);

@@ -47,9 +47,7 @@ void* State::refuse() { return heap(state_).refuse(); }
 void* State::take_at_hand(CpuFronts* fronts, Request const& request) {
     return heap(state_).take_at_hand(fronts, request);
 }
-void* State::take_larger(CpuFronts* fronts, Request const& request) {
-    return heap(state_).take_larger(fronts, request);
-}
+void* State::take_larger(Request const& request) { return heap(state_).take_larger(request); }
 void* State::search(Request const& request, Cursor& cursor) { return heap(state_).search(request, cursor); }
 
 bool State::settle_some() { return heap(state_).settle_some(); }
@@ -78,11 +76,12 @@ bool State::resize_run(uintptr_t address, size_t size, size_t align) {
     return heap(state_).resize_run(address, size, align);
 }
 
-slab_fault State::fault_record(CallSite site, uintptr_t address, Claim const& expected, bool wrong_size,
-                               bool is_locked) const {
-    return heap(state_).fault_record(site, address, expected, wrong_size, is_locked);
+Diagnosis State::examine(uintptr_t address, bool is_locked) const {
+    return heap(state_).examine(address, is_locked);
 }
-void State::report(slab_fault const& record) { heap(state_).report(record); }
+void State::report(CallSite site, uintptr_t address, Claim const& expected, Diagnosis const& found) {
+    heap(state_).report(site, address, expected, found);
+}
 bool State::ask_for_memory(Request const& request) { return heap(state_).ask_for_memory(request); }
 void State::copy(void* to, const void* from, size_t size) { CpuHeap::copy(to, from, size); }
 void State::zero(void* block, size_t size) { CpuHeap::zero(block, size); }

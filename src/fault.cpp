@@ -8,12 +8,13 @@
 
 namespace slabheap {
 
+// Of an address that belongs to no block.
+static Diagnosis nowhere(slab_fault_kind kind) { return {kind, 0, 0}; }
+
 Diagnosis HeapCore::diagnose(uintptr_t address) const {
-    Diagnosis const foreign{SLAB_FAULT_FOREIGN, 0, 0};
-    Diagnosis const never{SLAB_FAULT_NEVER_ALLOCATED, 0, 0};
     Word const page = address >> page_shift;
     Region* const region = region_of(address);
-    if (region == nullptr || !region->is_usable(page)) return foreign;
+    if (region == nullptr || !region->is_usable(page)) return nowhere(SLAB_FAULT_FOREIGN);
 
     bool const free = region->extent(page).free;
     Word const head = free ? page : region->head_of(page);
@@ -21,20 +22,20 @@ Diagnosis HeapCore::diagnose(uintptr_t address) const {
     bool const in_use = tag::is_slab(what) || what == tag::large || what == tag::reserved ||
                         what == tag::leaving;
     bool const was_used = tag::is_freed_slab(what) || what == tag::freed_large || what == tag::none;
-    if (free ? !was_used : !in_use) return {SLAB_FAULT_CORRUPT, 0, 0};
+    if (free ? !was_used : !in_use) return nowhere(SLAB_FAULT_CORRUPT);
 
-    if (what == tag::reserved) return foreign;
+    if (what == tag::reserved) return nowhere(SLAB_FAULT_FOREIGN);
     if (what == tag::leaving && address == head << page_shift)
         return {SLAB_FAULT_DOUBLE_FREE, address, region->run_pages(head) << page_shift};
-    if (what == tag::leaving) return never;
+    if (what == tag::leaving) return nowhere(SLAB_FAULT_NEVER_ALLOCATED);
     if (what == tag::large)
         return {SLAB_FAULT_INTERIOR, head << page_shift, region->run_pages(head) << page_shift};
     if (what == tag::freed_large) {
-        Diagnosis const freed{SLAB_FAULT_DOUBLE_FREE, page << page_shift,
-                              region->slots(page)[0] << page_shift};
-        return address % page_size == 0 ? freed : never;
+        if (address % page_size != 0) return nowhere(SLAB_FAULT_NEVER_ALLOCATED);
+        return {SLAB_FAULT_DOUBLE_FREE, address, region->slots(page)[0] << page_shift};
     }
-    return what == tag::none ? never : diagnose_slot(*region, what, address);
+    if (what == tag::none) return nowhere(SLAB_FAULT_NEVER_ALLOCATED);
+    return diagnose_slot(*region, what, address);
 }
 
 Diagnosis HeapCore::diagnose_slot(Region const& region, uint8_t what, uintptr_t address) const {
@@ -44,33 +45,30 @@ Diagnosis HeapCore::diagnose_slot(Region const& region, uint8_t what, uintptr_t 
     uintptr_t const block = (page << page_shift) + slot_offset(size_class, slot);
     bool const live = region.view().live(block) != 0;
     if (live) return {SLAB_FAULT_INTERIOR, block, class_size(size_class)};
-    if (!was_handed_out(region, page, size_class, slot)) return {SLAB_FAULT_NEVER_ALLOCATED, 0, 0};
+    if (!was_handed_out(region, page, size_class, slot)) return nowhere(SLAB_FAULT_NEVER_ALLOCATED);
     return {block == address ? SLAB_FAULT_DOUBLE_FREE : SLAB_FAULT_NEVER_ALLOCATED, block,
             class_size(size_class)};
 }
 
 void* HeapCore::fault(CallSite site, uintptr_t address, size_t size, size_t align) {
-    Diagnosis const found = diagnose(address);
+    Diagnosis found = diagnose(address);
     ++faults_;
-    slab_fault_kind const kind = live_block(address).size != 0 ? SLAB_FAULT_WRONG_SIZE : found.kind;
-    deliver(fault_record(site, kind, found, address, size, align));
+    if (live_block(address).size != 0) found.kind = SLAB_FAULT_WRONG_SIZE;
+    deliver(site, found, address, size, align);
     return nullptr;
 }
 
-slab_fault HeapCore::fault_record(CallSite site, slab_fault_kind kind, Diagnosis const& found,
-                                  uintptr_t address, size_t size, size_t align) {
-    bool const in_heap = kind != SLAB_FAULT_FOREIGN && kind != SLAB_FAULT_CORRUPT;
-    return {in_heap && address % granule != 0 ? SLAB_FAULT_MISALIGNED : kind,
-            reinterpret_cast<const void*>(address),
-            reinterpret_cast<const void*>(found.block),
-            found.block_size,
-            size,
-            align,
-            site.caller,
-            site.call};
-}
-
-void HeapCore::deliver(slab_fault const& record) const {
+void HeapCore::deliver(CallSite site, Diagnosis const& found, uintptr_t address, size_t size,
+                       size_t align) const {
+    bool const in_heap = found.kind != SLAB_FAULT_FOREIGN && found.kind != SLAB_FAULT_CORRUPT;
+    slab_fault const record{in_heap && address % granule != 0 ? SLAB_FAULT_MISALIGNED : found.kind,
+                            reinterpret_cast<const void*>(address),
+                            reinterpret_cast<const void*>(found.block),
+                            found.block_size,
+                            size,
+                            align,
+                            site.caller,
+                            site.call};
     if (fault_handler_ == nullptr) __builtin_trap();
     fault_handler_(&record);
 }

@@ -20,13 +20,6 @@ namespace slabheap {
 
 #define SLABHEAP_SITE(name) (slabheap::CallSite{name, __builtin_return_address(0)})
 
-// What an address is, as far as the page map tells.
-struct Diagnosis {
-    slab_fault_kind kind;  // what freeing it would be
-    uintptr_t block;       // start of the block, live or freed, that it belongs to; 0: of none
-    size_t block_size;
-};
-
 constexpr Word pages_of_alignment(size_t align) { return align < page_size ? 1 : align >> page_shift; }
 constexpr Word pages_for(size_t size) { return (size >> page_shift) + (size % page_size != 0); }
 
@@ -138,9 +131,9 @@ protected:
     [[gnu::cold]] Diagnosis diagnose(uintptr_t address) const;
     // What an address in a page with this tag is: in a slab, or what was one.
     [[gnu::cold]] Diagnosis diagnose_slot(Region const& region, uint8_t what, uintptr_t address) const;
-    [[gnu::cold]] static slab_fault fault_record(CallSite site, slab_fault_kind kind, Diagnosis const& found,
-                                                 uintptr_t address, size_t size, size_t align);
-    [[gnu::cold]] void deliver(slab_fault const& record) const;
+    // Calls the fault handler.
+    [[gnu::cold]] void deliver(CallSite site, Diagnosis const& found, uintptr_t address, size_t size,
+                               size_t align) const;
     // Reports a broken contract: the address is no live block's start, or size and align do not fit the
     // block. The call that found it then returns without having changed anything. Returns null.
     [[gnu::cold]] void* fault(CallSite site, uintptr_t address, size_t size, size_t align);

@@ -98,16 +98,19 @@ uintptr_t Slabs::take_slot_at_hand(CpuFronts& fronts, unsigned size_class, size_
 }
 
 uintptr_t Slabs::take_pooled_slot(unsigned size_class, size_t size) {
-    Word page;
-    Region* region;
-    if (with_room(size_class) != 0) {
-        region = &slab_with_room(size_class, page);
-        stop_being_spare(*region, page);
-    } else {
-        region = start_slab(size_class, page);
+    if (with_room(size_class) == 0) {
+        Word page;
+        Region* const region = start_slab(size_class, page);
         if (region == nullptr) return 0;
         gain_room(size_class, *region, page);
     }
+    return take_slot_with_room(size_class, size);
+}
+
+uintptr_t Slabs::take_slot_with_room(unsigned size_class, size_t size) {
+    Word page;
+    Region* const region = &slab_with_room(size_class, page);
+    stop_being_spare(*region, page);
     Word* const slots = region->slots(page);
     unsigned w = 0;
     while (pool(slots[w]) == 0) ++w;
@@ -123,23 +126,48 @@ uintptr_t Slabs::take_pooled_slot(unsigned size_class, size_t size) {
     return address;
 }
 
-void Slabs::put_slot(unsigned size_class, uintptr_t address) {
-    view_to_use(address)->live(address) = 0;
-    keep_slot(own_, size_class, address);
+template <Slabs::Pools pools>
+inline void Slabs::pool_any_slot(Word size_class, uintptr_t address) {
+    pool_slot<pools>(*view_of(address), own_.of_class[size_class], address);
 }
 
-void Slabs::keep_slot(CpuFronts& fronts, unsigned size_class, uintptr_t address) {
-    Front& front = fronts.of_class[size_class];
+// Places a block of the primary region on a front that may be hidden, or full.
+template <Slabs::Pools pools>
+inline void Slabs::place(CpuFronts& fronts, Word size_class, uintptr_t address) {
+    Front& front = front_at(fronts, size_class);
+    if (front.other != 0) pool_any_slot<pools>(size_class, show(front));
+    if (front.depth == front.limit) pool_any_slot<pools>(size_class, front.stack[front.depth--]);
+    front.stack[++front.depth] = address;
+}
+
+void Slabs::place_slowly(Word size_class, uintptr_t address) {
+    place<Pools::own>(own_, size_class, address);
+}
+void Slabs::place_slowly_shared(CpuFronts& fronts, Word size_class, uintptr_t address) {
+    place<Pools::shared>(fronts, size_class, address);
+}
+
+template <Slabs::Pools pools>
+inline void Slabs::keep_slot(CpuFronts& fronts, Word size_class, uintptr_t address) {
+    Front& front = front_at(fronts, size_class);
     atomic::count(front.frees, 1);
-    if (primary_.knows(address)) return place_slowly(fronts, size_class, address);
+    if (primary_.knows(address)) return place<pools>(fronts, size_class, address);
     uintptr_t const before = front.other;
-    if (before != 0) pool_any_slot(size_class, before);
+    if (before != 0) pool_any_slot<pools>(size_class, before);
     hide(front, address);
+}
+
+void Slabs::put_slot(unsigned size_class, uintptr_t address) {
+    view_to_use(address)->live(address) = 0;
+    keep_slot<Pools::own>(own_, size_class, address);
+}
+void Slabs::keep_slot_shared(CpuFronts& fronts, unsigned size_class, uintptr_t address) {
+    keep_slot<Pools::shared>(fronts, size_class, address);
 }
 
 void Slabs::put_pooled_slot(Word size_class, uintptr_t address) {
     atomic::add(without_front_[size_class].frees, 1, among_);
-    pool_any_slot(size_class, address);
+    pool_any_slot<Pools::shared>(size_class, address);
 }
 
 void Slabs::make_pending(uintptr_t address) {
@@ -165,13 +193,6 @@ bool Slabs::settle_pending(unsigned most) {
     return false;
 }
 
-void Slabs::pool_any_slot(Word size_class, uintptr_t address) {
-    PageView const& view = *view_of(address);
-    Front const& front = own_.of_class[size_class];
-    pools_are_shared_ ? pool_slot<Pools::shared>(view, front, address)
-                      : pool_slot<Pools::own>(view, front, address);
-}
-
 void Slabs::hide(Front& front, uintptr_t other) {
     if (front.other == 0) {
         front.hidden_depth = front.depth;
@@ -190,14 +211,6 @@ uintptr_t Slabs::show(Front& front) {
     front.word = front.hidden_word;
     front.other = front.hidden_depth = front.hidden_limit = front.hidden_word = 0;
     return other;
-}
-
-// Places a block of the primary region on a front that may be hidden, or full.
-void Slabs::place_slowly(CpuFronts& fronts, Word size_class, uintptr_t address) {
-    Front& front = front_at(fronts, size_class);
-    if (front.other != 0) pool_any_slot(size_class, show(front));
-    if (front.depth == front.limit) pool_any_slot(size_class, front.stack[front.depth--]);
-    front.stack[++front.depth] = address;
 }
 
 [[gnu::always_inline]] inline void Slabs::return_slab(unsigned size_class, Region& region, Word page) {

@@ -127,7 +127,7 @@ public:
         }
         uintptr_t const leaving = front.stack[depth];
         if (leaving == 0) [[unlikely]] {
-            if constexpr (pools == Pools::own) place_slowly(fronts, size_class, address);
+            if constexpr (pools == Pools::own) place_slowly(size_class, address);
             return pools == Pools::own;
         }
         front.stack[depth] = address;
@@ -135,10 +135,11 @@ public:
         return true;
     }
     // Not marked as cold, because GCC 12 then takes the usual return of push for cold, too.
-    void place_slowly(CpuFronts& fronts, Word size_class, uintptr_t address);
+    void place_slowly(Word size_class, uintptr_t address);
+    void place_slowly_shared(CpuFronts& fronts, Word size_class, uintptr_t address);
     // Takes the slot of any live block, or of one whose live mark was just cleared.
     [[gnu::cold]] void put_slot(unsigned size_class, uintptr_t address);
-    [[gnu::cold]] void keep_slot(CpuFronts& fronts, unsigned size_class, uintptr_t address);
+    [[gnu::cold]] void keep_slot_shared(CpuFronts& fronts, unsigned size_class, uintptr_t address);
 
     // Gives an empty slab, of any class, back to the pages; false when there is none.
     [[gnu::always_inline]] bool return_a_spare() {
@@ -160,6 +161,8 @@ public:
     // Where no front serves: takes a slot from a pool, or sets a slab up for it. Returns 0: neither slot nor
     // page at hand.
     [[gnu::cold]] uintptr_t take_pooled_slot(unsigned size_class, size_t size);
+    // As take_pooled_slot, where a slab has room.
+    [[gnu::cold]] uintptr_t take_slot_with_room(unsigned size_class, size_t size);
 
     // Where no front serves: puts a slot into its pool, which is shared.
     [[gnu::cold]] void put_pooled_slot(Word size_class, uintptr_t address);
@@ -245,7 +248,12 @@ protected:
                 make_pending(address);
         }
     }
-    [[gnu::cold]] void pool_any_slot(Word size_class, uintptr_t address);
+    template <Pools pools>
+    [[gnu::always_inline]] void pool_any_slot(Word size_class, uintptr_t address);
+    template <Pools pools>
+    [[gnu::always_inline]] void keep_slot(CpuFronts& fronts, Word size_class, uintptr_t address);
+    template <Pools pools>
+    [[gnu::always_inline]] void place(CpuFronts& fronts, Word size_class, uintptr_t address);
     [[gnu::cold]] static void hide(Front& front, uintptr_t other);
     [[gnu::cold]] static uintptr_t show(Front& front);
 
@@ -284,7 +292,6 @@ protected:
     uintptr_t fronts_;    // those of CPU 0; of a Heap, its own
     Word front_count_;
     Among among_;         // whoever changes pools meanwhile
-    bool pools_are_shared_;
     Word has_pending_;
     Counts counts_[class_count];
     Traffic without_front_[class_count];

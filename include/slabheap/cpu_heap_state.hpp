@@ -32,6 +32,13 @@ struct Claim {
     size_t align;
 };
 
+// What an address is, as far as the page map tells.
+struct Diagnosis {
+    slab_fault_kind kind;  // what freeing it would be
+    uintptr_t block;       // start of the block, live or freed, that it belongs to; 0: of none
+    size_t block_size;
+};
+
 // What freeing an address has come to. Of a large block the pages are still to be settled.
 enum class Freed { done, large, not_a_block, wrong_size };
 
@@ -63,7 +70,7 @@ public:
     bool is_possible_run(size_t count, size_t align, Request& request) const;
     void* refuse();
     void* take_at_hand(CpuFronts* fronts, Request const& request);
-    void* take_larger(CpuFronts* fronts, Request const& request);
+    void* take_larger(Request const& request);
     void* search(Request const& request, Cursor& cursor);
 
     bool settle_some();
@@ -82,9 +89,8 @@ public:
     bool slot_fits(uintptr_t address, size_t size, size_t align) const;
     bool resize_run(uintptr_t address, size_t size, size_t align);
 
-    slab_fault fault_record(CallSite site, uintptr_t address, Claim const& expected, bool wrong_size,
-                            bool is_locked) const;
-    void report(slab_fault const& record);
+    Diagnosis examine(uintptr_t address, bool is_locked) const;
+    void report(CallSite site, uintptr_t address, Claim const& expected, Diagnosis const& found);
     bool ask_for_memory(Request const& request);
     void copy(void* to, const void* from, size_t size);
     void zero(void* block, size_t size);

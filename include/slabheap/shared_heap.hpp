@@ -70,7 +70,7 @@ public:
         if (core_.allocate_fast(cpu(), layout.size, layout.align, block)) return block;
         return allocate_slow(layout, false);
     }
-    void* allocate_zeroed(size_t count, Layout layout) {
+    [[gnu::always_inline]] void* allocate_zeroed(size_t count, Layout layout) {
         if (__builtin_mul_overflow(count, layout.size, &layout.size)) return core_.refuse();
         void* const block = allocate(layout);
         if (block != nullptr) core_.zero(block, layout.size);
@@ -113,7 +113,7 @@ public:
 
     size_t usable_size(const void* ptr, CallSite site) {
         size_t const size = core_.block_size(number(ptr));
-        if (size == 0) fault(site, ptr, {Claim::any, 0, 0}, false);
+        if (size == 0) fault(site, ptr, any_block, false);
         return size;
     }
     bool owns(const void* ptr) const { return core_.block_size(number(ptr)) != 0; }
@@ -174,6 +174,8 @@ private:
         Stay& operator=(const Stay&) = delete;
     };
 
+    static constexpr Claim any_block{Claim::any, 0, 0};
+
     static uintptr_t number(const void* ptr) { return reinterpret_cast<uintptr_t>(ptr); }
     static Claim layout_claim(Layout layout) { return {Claim::sized, layout.size, layout.align}; }
 
@@ -216,25 +218,30 @@ private:
         return obtain(fronts(), request, waits && may_wait());
     }
 
-    // What is at hand; then what can be gathered; then, once, what the hook gets.
-    void* obtain(CpuFronts* fronts, Request const& request, bool waits) {
-        void* block = nullptr;
-        if (acquire(waits)) {
-            block = core_.take_at_hand(fronts, request);
-            lock_.unlock();
-            for (bool asked = false; waits && block == nullptr; asked = true) {
-                block = gather_for(fronts, request);
-                if (block != nullptr || asked || !core_.ask_for_memory(request)) break;
-            }
+    // What is at hand; then what there is when everything free was gathered; then, once, what the hook gets.
+    [[gnu::always_inline]] void* obtain(CpuFronts* fronts, Request const& request, bool waits) {
+        void* block = take(fronts, request, waits);
+        for (bool asked = false; waits && block == nullptr; asked = true) {
+            block = search(fronts, request);
+            if (block != nullptr || asked || !core_.ask_for_memory(request)) break;
         }
         return block != nullptr ? block : core_.refuse();
     }
-
-    void* gather_for(CpuFronts* fronts, Request const& request) {
+    [[gnu::always_inline]] void* take(CpuFronts* fronts, Request const& request, bool waits) {
+        if (!acquire(waits)) return nullptr;
+        core_.settle_some();
+        void* const block = core_.take_at_hand(fronts, request);
+        lock_.unlock();
+        return block;
+    }
+    [[gnu::always_inline]] void* search(CpuFronts* fronts, Request const& request) {
         gather(fronts);
-        void* block = held([&] { return core_.take_at_hand(fronts, request); });
-        if (block != nullptr) return block;
-        if (request.pages == 0) return held([&] { return core_.take_larger(fronts, request); });
+        void* const block = take(fronts, request, true);
+        return block != nullptr ? block : search_further(request);
+    }
+    [[gnu::noinline]] void* search_further(Request const& request) {
+        if (request.pages == 0) return held([&] { return core_.take_larger(request); });
+        void* block = nullptr;
         for (Cursor cursor{0, 0, false}; block == nullptr && !cursor.ended;) {
             block = held([&] { return core_.search(request, cursor); });
         }
@@ -242,7 +249,7 @@ private:
     }
 
     // Gives everything that is free back to the pages. The lock is dropped again and again.
-    void gather(CpuFronts* fronts) {
+    [[gnu::noinline]] void gather(CpuFronts* fronts) {
         settle_all();
         empty(fronts);
         if (close()) {
@@ -267,10 +274,10 @@ private:
 
     // Keeps other CPUs from their fronts. Returns whether that is so: then they are to be opened again.
     bool close() {
-        slab_barrier_hook const barrier = core_.barrier_hook();
-        if (core_.cpu_count() == 1 || barrier == nullptr || is_alone()) return false;
+        slab_barrier_hook const barrier_hook = core_.barrier_hook();
+        if (core_.cpu_count() == 1 || barrier_hook == nullptr || is_alone()) return false;
         held([&] { core_.close(); });
-        if (barrier() == 0) {
+        if (barrier_hook() == 0) {
             open();
             return false;
         }
@@ -286,21 +293,20 @@ private:
     }
 
     [[gnu::noinline, gnu::cold]] void deallocate_any(void* ptr, CallSite site) {
-        deallocate_slow(ptr, {Claim::any, 0, 0}, site);
+        deallocate_slow(ptr, any_block, site);
     }
     [[gnu::noinline, gnu::cold]] void deallocate_sized(void* ptr, size_t size, size_t align, CallSite site) {
         deallocate_slow(ptr, {Claim::sized, size, align}, site);
     }
     void deallocate_slow(void* ptr, Claim const& expected, CallSite site) {
-        if (ptr == nullptr) return;
-        switch (core_.free(fronts(), number(ptr), expected, is_alone())) {
-            case Freed::done: return;
-            case Freed::large: return settle(number(ptr));
-            case Freed::not_a_block: fault(site, ptr, expected, false); return;
-            case Freed::wrong_size: fault(site, ptr, expected, true); return;
-        }
+        if (ptr != nullptr) free(fronts(), ptr, expected, site);
     }
-    void settle(uintptr_t address) {
+    [[gnu::always_inline]] void free(CpuFronts* fronts, void* ptr, Claim const& expected, CallSite site) {
+        Freed const freed = core_.free(fronts, number(ptr), expected, is_alone());
+        if (freed == Freed::large) return settle(number(ptr));
+        if (freed != Freed::done) fault(site, ptr, expected, freed == Freed::wrong_size);
+    }
+    [[gnu::noinline]] void settle(uintptr_t address) {
         if (acquire(may_wait())) {
             core_.settle_large(address);
             lock_.unlock();
@@ -313,36 +319,33 @@ private:
     [[gnu::noinline, gnu::cold]] void* fault(CallSite site, const void* ptr, Claim const& expected,
                                              bool wrong_size) {
         bool const holds = acquire(may_wait());
-        slab_fault const record = core_.fault_record(site, number(ptr), expected, wrong_size, holds);
+        Diagnosis found = core_.examine(number(ptr), holds);
         if (holds) lock_.unlock();
-        core_.report(record);
+        if (wrong_size) found.kind = SLAB_FAULT_WRONG_SIZE;
+        core_.report(site, number(ptr), expected, found);
         return nullptr;
     }
 
     // In place if it can be, else by a copy. What is tried for a new place may free the pages behind a large
     // block, which then stays after all; or the hook frees the block itself.
-    void* resize(void* ptr, Request const& request, CallSite site) {
+    [[gnu::always_inline]] void* resize(void* ptr, Request const& request, CallSite site) {
         if (core_.slot_fits(number(ptr), request.size, request.align)) return ptr;
         if (resize_run(ptr, request)) return ptr;
         CpuFronts* const fronts = this->fronts();
-        void* to = nullptr;
-        if (acquire(may_wait())) {
-            to = core_.take_at_hand(fronts, request);
-            lock_.unlock();
-            for (bool asked = false; may_wait() && to == nullptr; asked = true) {
-                to = gather_for(fronts, request);
-                if (to != nullptr) break;
-                if (resize_run(ptr, request)) return ptr;
-                if (asked || !core_.ask_for_memory(request) || !owns(ptr)) break;
-            }
+        void* to = take(fronts, request, may_wait());
+        for (bool asked = false; to == nullptr && may_wait(); asked = true) {
+            to = search(fronts, request);
+            if (to != nullptr) break;
+            if (resize_run(ptr, request)) return ptr;
+            if (asked || !core_.ask_for_memory(request) || !owns(ptr)) break;
         }
         if (to == nullptr) return core_.refuse();
         size_t const size = core_.block_size(number(ptr));
         core_.copy(to, ptr, size < request.size ? size : request.size);
-        deallocate_any(ptr, site);
+        free(fronts, ptr, any_block, site);
         return to;
     }
-    bool resize_run(void* ptr, Request const& request) {
+    [[gnu::noinline]] bool resize_run(void* ptr, Request const& request) {
         if (!acquire(may_wait())) return false;
         bool const fits = core_.resize_run(number(ptr), request.size, request.align);
         lock_.unlock();

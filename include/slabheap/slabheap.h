@@ -16,16 +16,31 @@
  *
  * Units: every size is in bytes, every address is what the kernel dereferences; a page is 4096 bytes.
  *
- * Contexts: every call works from any context, early boot included, but the heap holds no lock: one call at a
- * time. With interrupt handlers or several CPUs that allocate, take a lock around the calls, or use
- * slabheap::LockedHeap (locked_heap.hpp). The calls that say "constant cost" never loop over memory.
+ * Contexts. T: a thread; I: an interrupt handler, also one that has interrupted a call; N: an NMI, likewise.
+ * Early boot is T. Allocating, freeing and asking for one block may be done in all three, by any CPU, once
+ * slab_heap_set_cpus has given the CPUs their fronts:
+ *
+ *     slab_alloc, _calloc, _realloc, _alloc_pages    T I N    in N they never wait: what needs the pages while
+ *                                                             somebody is at them gets NULL
+ *     slab_try_alloc                                 T I N    never waits anywhere
+ *     slab_free, _free_sized, _free_pages            T I N    never fail; of a small block never wait; in N
+ *                                                             the pages of a large one are free a little later
+ *     slab_usable_size, slab_owns                    T I N
+ *     slab_heap_init, _set_cpus                      T        while one CPU uses the heap
+ *     slab_heap_add_memory, _reserve, _release, _stats, _walk, _check, _audit, _set_...    T I
+ *
+ * Waiting is for a spin lock that is held for the length of one bounded step, with interrupts off. How CPUs
+ * and contexts are told apart is the kernel's to say (arch/<cpu>/hooks.h). In a process, threads are the
+ * CPUs, and nothing need be said; a signal handler must not call. A slabheap::Heap (heap.hpp) is for one
+ * caller at a time. The calls that say "constant cost" never loop over memory.
  *
  * Misuse (a double, interior, misaligned or foreign free, a wrong size) is detected exactly, in every build,
  * until the memory is handed out again. It is reported to the fault handler, which traps unless the kernel
  * sets another; when the handler returns, the call that was at fault has changed nothing (but the fault
  * counter).
  *
- * No call uses floating point, recursion, or more than 512 bytes of stack. Arguments fit in registers.
+ * No call uses floating point, recursion, or more than 512 bytes of stack (640 on 32-bit machines). Arguments
+ * fit in registers.
  */
 #ifndef SLABHEAP_SLABHEAP_H
 #define SLABHEAP_SLABHEAP_H

@@ -35,6 +35,7 @@ class CallGraph:
         self.tail_calls = set()  # (function, function)
         self.indirect = set()  # (function, place of the call)
         self.failures = []
+        self.word_bytes = 8
 
     def read(self, text):
         """Adds the graph of one file."""
@@ -106,6 +107,7 @@ def compile_again(build):
             command = [str(target) if word == entry["output"] else word for word in words]
             subprocess.run([*command, "-fcallgraph-info=su"], cwd=entry["directory"], check=True)
             graph.read(target.with_suffix(".ci").read_text())
+            if "elf32" in common.output_of("objdump", "-f", target): graph.word_bytes = 4
             graph.read_jumps(common.output_of("objdump", "-dr", "--no-show-raw-insn", target))
     return graph
 
@@ -129,11 +131,13 @@ def check(graph, calls, limit):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("build", type=pathlib.Path, help="a Meson build directory set up with GCC")
-    parser.add_argument("--limit", type=int, default=512, help="bytes that a call may need (%(default)s)")
+    parser.add_argument("--limit", type=int, help="bytes that a call may need (512; 32-bit machines: 640, because"
+                        " arguments lie on the stack)")
     arguments = parser.parse_args()
     graph = compile_again(arguments.build)
     graph.check_indirect(arguments.build)
-    return common.conclude(check(graph, common.public_calls(), arguments.limit))
+    limit = arguments.limit or (640 if graph.word_bytes == 4 else 512)
+    return common.conclude(check(graph, common.public_calls(), limit))
 
 
 if __name__ == "__main__":

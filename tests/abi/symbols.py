@@ -20,7 +20,7 @@ import common
 # for a process has threads, which take some of the C library, and thread-local storage.
 ALLOWED_UNDEFINED = frozenset()
 HOST_OBJECT = "arch_host_threads"
-HOST_UNDEFINED = frozenset({"__libc_single_threaded", "pthread_key_create", "pthread_setspecific", "sched_yield",
+HOST_UNDEFINED = frozenset({"_GLOBAL_OFFSET_TABLE_", "__libc_single_threaded", "pthread_key_create", "pthread_setspecific", "sched_yield",
                             "syscall"})
 HOST_RELOCATIONS = frozenset({"R_X86_64_GOTTPOFF", "R_X86_64_REX_GOTPCRELX", "R_X86_64_GOTPCREL",
                               "R_X86_64_GOTPCRELX"})
