@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """The whole library as two files, for kernels that would rather copy than link.
 
-slabheap.h is the C ABI, and for C++20 also Heap, LockedHeap and Allocator. slabheap.cpp is everything else:
+slabheap.h is the C ABI, and for C++20 also Heap, LockedHeap, SharedHeap and Allocator. slabheap.cpp is everything else:
 the sources in the order given, and each header where it is first included. Only #include lines are rewritten.
 """
 
@@ -13,15 +13,17 @@ import re
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 PUBLIC = ROOT / "include" / "slabheap"
 C_ABI = PUBLIC / "slabheap.h"
-CPP_FACES = [PUBLIC / name for name in ("heap.hpp", "locked_heap.hpp", "allocator.hpp")]
+CPP_FACES = [PUBLIC / name for name in ("heap.hpp", "locked_heap.hpp", "shared_heap.hpp", "allocator.hpp")]
 
 OWN_INCLUDE = re.compile(r'#include (?:"([^"]+)"|<slabheap/([^>]+)>)$')
+HOOKS = {"__x86_64__": "x86_64", "__i386__": "i386"}  # macro: directory of arch/
 SPDX = re.compile(r"\A(?:// SPDX.*\n//\n|/\* SPDX.*\n)")
 
 HOW_TO_COMPILE = """
 Compile it as C++20, with optimisation, -ffreestanding -fno-exceptions, and what the rest of your kernel is
 compiled with: for x86 that is -mgeneral-regs-only, for x86-64 also -mno-red-zone. It needs nothing then, not
 even memcpy.
+What it asks of the CPU is in hooks.h, below; -DSLABHEAP_HOOKS='"my_hooks.h"' takes yours instead.
 """
 
 
@@ -44,9 +46,20 @@ def expand(path, seen):
         include = OWN_INCLUDE.match(line)
         if include is None:
             yield line
+        elif include[1] == "hooks.h":
+            yield from hooks(seen)
         else:
             internal, public = include.groups()
             yield from expand(path.parent / internal if internal else PUBLIC / public, seen)
+
+
+def hooks(seen):
+    """The hooks of the CPU that it is compiled for, unless the kernel has others."""
+    yield from ("#ifdef SLABHEAP_HOOKS", "#include SLABHEAP_HOOKS")
+    for macro, cpu in HOOKS.items():
+        yield f"#elif defined {macro}"
+        yield from expand(ROOT / "arch" / cpu / "hooks.h", seen)
+    yield from ("#else", "#error SLABHEAP_HOOKS is to name your hooks", "#endif")
 
 
 def header(seen):

@@ -67,10 +67,7 @@ template <int order, class T>
 template <class T>
 [[gnu::always_inline]] inline bool compare_exchange_unlocked(T& x, T& expected, T desired) {
     bool done;
-    __asm__ volatile("cmpxchg%z1 %3, %1"
-                     : "=@ccz"(done), "+m"(x), "+a"(expected)
-                     : "q"(desired)
-                     : "memory");
+    __asm__ volatile("cmpxchg%z1 %3, %1" : "=@ccz"(done), "+m"(x), "+a"(expected) : "q"(desired) : "memory");
     return done;
 }
 #else

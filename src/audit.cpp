@@ -352,8 +352,8 @@ bool Auditor::stack_is_sound(Front const& front, unsigned size_class) {
         for (Word older = 1; older < i; ++older) {
             if (front.stack[older] == address) return broken("a stack holds a slot once", address);
         }
-        if (address == front.other ||
-            heap_.front_with(address >> page_shift, size_class, slot_at(size_class, address % page_size)) != nullptr) {
+        if (address == front.other || heap_.front_with(address >> page_shift, size_class,
+                                                       slot_at(size_class, address % page_size)) != nullptr) {
             return broken("a free slot is in one place", address);
         }
     }

@@ -35,7 +35,9 @@ void* slab_alloc(size_t size, size_t align) { return heap.allocate({size, align}
 void* slab_try_alloc(size_t size, size_t align) { return heap.try_allocate({size, align}); }
 void slab_free(void* ptr) { heap.deallocate(ptr, SITE); }
 void slab_free_sized(void* ptr, size_t size, size_t align) { heap.deallocate(ptr, {size, align}, SITE); }
-void* slab_calloc(size_t count, size_t size) { return heap.allocate_zeroed(count, {size, slabheap::granule}); }
+void* slab_calloc(size_t count, size_t size) {
+    return heap.allocate_zeroed(count, {size, slabheap::granule});
+}
 void* slab_realloc(void* ptr, size_t size, size_t align) { return heap.reallocate(ptr, {size, align}, SITE); }
 
 void* slab_alloc_pages(size_t count, size_t align) { return heap.allocate_pages(count, align); }

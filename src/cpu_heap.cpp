@@ -78,8 +78,8 @@ void* CpuHeap::take_at_hand(CpuFronts* fronts, Request const& request) {
     unsigned const size_class = static_cast<unsigned>(class_of(request.size, request.align));
     Visit const visit(fronts);
     for (bool tried = false;; tried = true) {
-        uintptr_t const address = visit ? take_slot(*visit, size_class, request.size)
-                                        : take_pooled_slot(size_class, request.size);
+        uintptr_t const address =
+            visit ? take_slot(*visit, size_class, request.size) : take_pooled_slot(size_class, request.size);
         if (address != 0 || tried || !return_a_spare()) return reinterpret_cast<void*>(address);
     }
 }
@@ -203,7 +203,8 @@ Diagnosis CpuHeap::examine(uintptr_t address, bool is_locked) const {
     PageView const* const view = view_of(address);
     if (view == nullptr) return {SLAB_FAULT_FOREIGN, 0, 0};
     uint8_t const what = view->tag(address);
-    if (tag::is_slab(what) || tag::is_freed_slab(what)) return diagnose_slot(*region_of(address), what, address);
+    if (tag::is_slab(what) || tag::is_freed_slab(what))
+        return diagnose_slot(*region_of(address), what, address);
     if ((what == tag::leaving || what == tag::freed_large) && address % page_size == 0)
         return {SLAB_FAULT_DOUBLE_FREE, address, view->slots(address)[0] << page_shift};
     return {SLAB_FAULT_NEVER_ALLOCATED, 0, 0};

@@ -47,9 +47,7 @@ public:
     int add_memory(uintptr_t start, size_t size);
 
     size_t cpu_count() const { return front_count_; }
-    CpuFronts* fronts_of(size_t cpu) const {
-        return cpu < front_count_ ? &Slabs::fronts_of(cpu) : nullptr;
-    }
+    CpuFronts* fronts_of(size_t cpu) const { return cpu < front_count_ ? &Slabs::fronts_of(cpu) : nullptr; }
 
     // The usual cases: nobody waits for anybody. False: nothing has changed, and the slow call is due.
     [[gnu::always_inline]] bool allocate_fast(Word cpu, size_t size, size_t align, void*& block) {

@@ -8,8 +8,8 @@ namespace slabheap {
 
 namespace {
 
-CpuHeap& heap(unsigned char* state) { return *reinterpret_cast<CpuHeap*>(state); }
-CpuHeap const& heap(unsigned char const* state) { return *reinterpret_cast<CpuHeap const*>(state); }
+CpuHeap& cpu_heap(unsigned char* state) { return *reinterpret_cast<CpuHeap*>(state); }
+CpuHeap const& cpu_heap(unsigned char const* state) { return *reinterpret_cast<CpuHeap const*>(state); }
 
 }  // namespace
 
@@ -19,86 +19,88 @@ size_t cpu_memory(size_t count) { return CpuHeap::cpu_memory(count); }
 
 using State = CpuHeapState;
 
-int State::init(uintptr_t start, size_t size) { return heap(state_).init(start, size); }
+int State::init(uintptr_t start, size_t size) { return cpu_heap(state_).init(start, size); }
 int State::set_cpus(size_t count, void* memory, size_t size) {
-    return heap(state_).set_cpus(count, memory, size);
+    return cpu_heap(state_).set_cpus(count, memory, size);
 }
-int State::add_memory(uintptr_t start, size_t size) { return heap(state_).add_memory(start, size); }
+int State::add_memory(uintptr_t start, size_t size) { return cpu_heap(state_).add_memory(start, size); }
 
-size_t State::cpu_count() const { return heap(state_).cpu_count(); }
-CpuFronts* State::fronts_of(size_t cpu) { return heap(state_).fronts_of(cpu); }
+size_t State::cpu_count() const { return cpu_heap(state_).cpu_count(); }
+CpuFronts* State::fronts_of(size_t cpu) { return cpu_heap(state_).fronts_of(cpu); }
 bool State::allocate_fast(size_t cpu, size_t size, size_t align, void*& block) {
-    return heap(state_).allocate_fast(cpu, size, align, block);
+    return cpu_heap(state_).allocate_fast(cpu, size, align, block);
 }
 bool State::free_fast(size_t cpu, void* ptr, bool is_alone) {
-    return heap(state_).free_fast(cpu, ptr, is_alone);
+    return cpu_heap(state_).free_fast(cpu, ptr, is_alone);
 }
 bool State::free_sized_fast(size_t cpu, void* ptr, size_t size, size_t align, bool is_alone) {
-    return heap(state_).free_sized_fast(cpu, ptr, size, align, is_alone);
+    return cpu_heap(state_).free_sized_fast(cpu, ptr, size, align, is_alone);
 }
 
 bool State::is_possible(size_t size, size_t align, Request& request) const {
-    return heap(state_).is_possible(size, align, request);
+    return cpu_heap(state_).is_possible(size, align, request);
 }
 bool State::is_possible_run(size_t count, size_t align, Request& request) const {
-    return heap(state_).is_possible_run(count, align, request);
+    return cpu_heap(state_).is_possible_run(count, align, request);
 }
-void* State::refuse() { return heap(state_).refuse(); }
+void* State::refuse() { return cpu_heap(state_).refuse(); }
 void* State::take_at_hand(CpuFronts* fronts, Request const& request) {
-    return heap(state_).take_at_hand(fronts, request);
+    return cpu_heap(state_).take_at_hand(fronts, request);
 }
-void* State::take_larger(Request const& request) { return heap(state_).take_larger(request); }
-void* State::search(Request const& request, Cursor& cursor) { return heap(state_).search(request, cursor); }
+void* State::take_larger(Request const& request) { return cpu_heap(state_).take_larger(request); }
+void* State::search(Request const& request, Cursor& cursor) {
+    return cpu_heap(state_).search(request, cursor);
+}
 
-bool State::settle_some() { return heap(state_).settle_some(); }
-bool State::return_some_spares() { return heap(state_).return_some_spares(); }
+bool State::settle_some() { return cpu_heap(state_).settle_some(); }
+bool State::return_some_spares() { return cpu_heap(state_).return_some_spares(); }
 bool State::empty_next(CpuFronts* fronts, unsigned& size_class) {
-    return heap(state_).empty_next(fronts, size_class);
+    return cpu_heap(state_).empty_next(fronts, size_class);
 }
 bool State::take_back_next(CpuFronts& fronts, unsigned& size_class) {
-    return heap(state_).take_back_next(fronts, size_class);
+    return cpu_heap(state_).take_back_next(fronts, size_class);
 }
-void State::close() { heap(state_).close(); }
-void State::open() { heap(state_).open(); }
+void State::close() { cpu_heap(state_).close(); }
+void State::open() { cpu_heap(state_).open(); }
 bool State::is_busy(CpuFronts const& fronts) const { return CpuHeap::is_busy(fronts); }
 
 Freed State::free(CpuFronts* fronts, uintptr_t address, Claim const& expected, bool is_alone) {
-    return heap(state_).free(fronts, address, expected, is_alone);
+    return cpu_heap(state_).free(fronts, address, expected, is_alone);
 }
-void State::make_pending(uintptr_t address) { heap(state_).make_pending(address); }
-void State::settle_large(uintptr_t address) { heap(state_).settle_large(address); }
+void State::make_pending(uintptr_t address) { cpu_heap(state_).make_pending(address); }
+void State::settle_large(uintptr_t address) { cpu_heap(state_).settle_large(address); }
 
-size_t State::block_size(uintptr_t address) const { return heap(state_).block_size(address); }
+size_t State::block_size(uintptr_t address) const { return cpu_heap(state_).block_size(address); }
 bool State::slot_fits(uintptr_t address, size_t size, size_t align) const {
-    return heap(state_).slot_fits(address, size, align);
+    return cpu_heap(state_).slot_fits(address, size, align);
 }
 bool State::resize_run(uintptr_t address, size_t size, size_t align) {
-    return heap(state_).resize_run(address, size, align);
+    return cpu_heap(state_).resize_run(address, size, align);
 }
 
 Diagnosis State::examine(uintptr_t address, bool is_locked) const {
-    return heap(state_).examine(address, is_locked);
+    return cpu_heap(state_).examine(address, is_locked);
 }
 void State::report(CallSite site, uintptr_t address, Claim const& expected, Diagnosis const& found) {
-    heap(state_).report(site, address, expected, found);
+    cpu_heap(state_).report(site, address, expected, found);
 }
-bool State::ask_for_memory(Request const& request) { return heap(state_).ask_for_memory(request); }
+bool State::ask_for_memory(Request const& request) { return cpu_heap(state_).ask_for_memory(request); }
 void State::copy(void* to, const void* from, size_t size) { CpuHeap::copy(to, from, size); }
 void State::zero(void* block, size_t size) { CpuHeap::zero(block, size); }
 
-int State::reserve(uintptr_t start, size_t size) { return heap(state_).reserve(start, size); }
-int State::release(uintptr_t start, size_t size) { return heap(state_).release(start, size); }
-void State::stats(slab_stats& out) const { heap(state_).stats(out); }
-int State::audit(slab_audit* out) const { return heap(state_).audit(out); }
-FoundBlock State::next_block(uintptr_t address) { return heap(state_).next_block(address); }
+int State::reserve(uintptr_t start, size_t size) { return cpu_heap(state_).reserve(start, size); }
+int State::release(uintptr_t start, size_t size) { return cpu_heap(state_).release(start, size); }
+void State::stats(slab_stats& out) const { cpu_heap(state_).stats(out); }
+int State::audit(slab_audit* out) const { return cpu_heap(state_).audit(out); }
+FoundBlock State::next_block(uintptr_t address) { return cpu_heap(state_).next_block(address); }
 
 slab_fault_handler State::set_fault_handler(slab_fault_handler handler) {
-    return heap(state_).set_fault_handler(handler);
+    return cpu_heap(state_).set_fault_handler(handler);
 }
-slab_oom_hook State::set_oom_hook(slab_oom_hook hook) { return heap(state_).set_oom_hook(hook); }
+slab_oom_hook State::set_oom_hook(slab_oom_hook hook) { return cpu_heap(state_).set_oom_hook(hook); }
 slab_barrier_hook State::set_barrier_hook(slab_barrier_hook hook) {
-    return heap(state_).set_barrier_hook(hook);
+    return cpu_heap(state_).set_barrier_hook(hook);
 }
-slab_barrier_hook State::barrier_hook() const { return heap(state_).barrier_hook(); }
+slab_barrier_hook State::barrier_hook() const { return cpu_heap(state_).barrier_hook(); }
 
 }  // namespace slabheap

@@ -40,8 +40,8 @@ int PageAllocator::add_region(uintptr_t start, size_t size) {
 
     bool const is_first = primary_region_ == nullptr;
     if (!is_first && place <= primary_index_) ++primary_index_;
-    if (is_first || (!keeps_primary_ &&
-                     pages.count() > primary_region_->end_page - primary_region_->first_page)) {
+    if (is_first ||
+        (!keeps_primary_ && pages.count() > primary_region_->end_page - primary_region_->first_page)) {
         primary_region_ = added;
         primary_index_ = place;
         set_primary_view(added->view());

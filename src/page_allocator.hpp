@@ -145,10 +145,10 @@ protected:
     Region* primary_region_;
     unsigned primary_index_;
     unsigned region_count_;
-    Entry regions_[SLAB_MAX_REGIONS];    // as they came
-    uint8_t order_[SLAB_MAX_REGIONS];    // by address
-    bool keeps_primary_;                 // whatever region is added
-    Word total_pages_;  // without maps and reserved pages
+    Entry regions_[SLAB_MAX_REGIONS];  // as they came
+    uint8_t order_[SLAB_MAX_REGIONS];  // by address
+    bool keeps_primary_;               // whatever region is added
+    Word total_pages_;                 // without maps and reserved pages
     Word map_pages_;
     Word large_pages_;  // in live large blocks
 };

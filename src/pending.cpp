@@ -3,7 +3,8 @@
 
 namespace slabheap {
 
-// Release: who finds the bit finds what the page's pool is. Pairs with the loads and the fetch_and of a taker.
+// Release: who finds the bit finds what the page's pool is. Pairs with the loads and the fetch_and of a
+// taker.
 void Pending::announce(unsigned level, Word unit) {
     while (atomic::fetch_or<atomic::acq_rel>(word(level, unit), bit_of(unit), among_) == 0 &&
            level != nodes_.root) {

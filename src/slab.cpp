@@ -140,9 +140,7 @@ inline void Slabs::place(CpuFronts& fronts, Word size_class, uintptr_t address) 
     front.stack[++front.depth] = address;
 }
 
-void Slabs::place_slowly(Word size_class, uintptr_t address) {
-    place<Pools::own>(own_, size_class, address);
-}
+void Slabs::place_slowly(Word size_class, uintptr_t address) { place<Pools::own>(own_, size_class, address); }
 void Slabs::place_slowly_shared(CpuFronts& fronts, Word size_class, uintptr_t address) {
     place<Pools::shared>(fronts, size_class, address);
 }
@@ -352,8 +350,7 @@ Slabs::Traffic Slabs::traffic(unsigned size_class) const {
 }
 
 Front const* Slabs::front_with(Word page, unsigned size_class, unsigned slot) const {
-    uintptr_t const word_base =
-        (page << page_shift) + slot_offset(size_class, first_slot(slot / word_bits));
+    uintptr_t const word_base = (page << page_shift) + slot_offset(size_class, first_slot(slot / word_bits));
     for (Word i = 0; i < front_count_; ++i) {
         Front const& front = fronts_of(i).of_class[size_class];
         if (front.word_base == word_base && ((front.word | front.hidden_word) & bit_of(slot)) != 0)

@@ -198,8 +198,8 @@ public:
     Word slabs(unsigned size_class) const { return counts_[size_class].slabs; }
     Word with_room(unsigned size_class) const { return counts_[size_class].with_room; }
     Word spares(unsigned size_class) const { return counts_[size_class].spares; }
-    // Empty slabs of one class that are kept while nobody else wants the pages: one, and at most a 64th of the
-    // memory.
+    // Empty slabs of one class that are kept while nobody else wants the pages: one, and at most a 64th of
+    // the memory.
     Word spare_limit() const { return total_pages_ / 64 + 1; }
 
 protected:
@@ -227,8 +227,8 @@ protected:
         return address;
     }
 
-    // Puts a slot into the pool of its slab. Where pools are shared, at any time, and without waiting: if that
-    // changes what the slab is, the page becomes pending.
+    // Puts a slot into the pool of its slab. Where pools are shared, at any time, and without waiting: if
+    // that changes what the slab is, the page becomes pending.
     template <Pools pools>
     [[gnu::always_inline]] void pool_slot(PageView const& view, Front const& front, uintptr_t address) {
         Word const slot = address % page_size * front.reciprocal >> reciprocal_shift;
@@ -289,9 +289,9 @@ protected:
     };
 
     CpuFronts own_;
-    uintptr_t fronts_;    // those of CPU 0; of a Heap, its own
+    uintptr_t fronts_;  // those of CPU 0; of a Heap, its own
     Word front_count_;
-    Among among_;         // whoever changes pools meanwhile
+    Among among_;  // whoever changes pools meanwhile
     Word has_pending_;
     Counts counts_[class_count];
     Traffic without_front_[class_count];

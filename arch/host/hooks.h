@@ -24,7 +24,8 @@ extern "C" {
 enum cpu_context { CONTEXT_THREAD, CONTEXT_INTERRUPT, CONTEXT_NMI };
 
 /* 1 + the calling thread's index; 0: it has none. */
-extern __thread size_t slabheap_thread_number __attribute__((visibility("hidden"), tls_model("initial-exec")));
+extern __thread size_t slabheap_thread_number
+    __attribute__((visibility("hidden"), tls_model("initial-exec")));
 
 /* Gives the calling thread an index, if one is left. */
 __attribute__((visibility("hidden"), cold)) size_t slabheap_enrol_thread(void);
@@ -34,13 +35,9 @@ __attribute__((visibility("hidden"), cold)) void slabheap_heap_ready(void);
 
 __attribute__((visibility("hidden"), cold)) void slabheap_yield(void);
 
-static inline void cpu_pause(void) {
-    slabheap_yield();
-}
+static inline void cpu_pause(void) { slabheap_yield(); }
 
-static inline size_t cpu_index(void) {
-    return slabheap_thread_number - 1;
-}
+static inline size_t cpu_index(void) { return slabheap_thread_number - 1; }
 
 /* A process cannot become one of several threads in the midst of a call. */
 static inline int cpu_is_alone(size_t cpus) {
@@ -52,16 +49,10 @@ static inline int cpu_is_alone(size_t cpus) {
 #endif
 }
 
-static inline enum cpu_context cpu_current_context(void) {
-    return CONTEXT_THREAD;
-}
+static inline enum cpu_context cpu_current_context(void) { return CONTEXT_THREAD; }
 
-static inline uintptr_t cpu_stop_interrupts(void) {
-    return 0;
-}
-static inline void cpu_restore_interrupts(uintptr_t flags) {
-    (void)flags;
-}
+static inline uintptr_t cpu_stop_interrupts(void) { return 0; }
+static inline void cpu_restore_interrupts(uintptr_t flags) { (void)flags; }
 
 static inline void cpu_stop_preemption(void) {}
 static inline void cpu_resume_preemption(void) {}

@@ -107,8 +107,7 @@ public:
     slab_barrier_hook barrier_hook() const;
 
 private:
-    static constexpr size_t state_words =
-        4 * SLAB_MAX_REGIONS + 80 * SLAB_MAX_CLASSES + 192;
+    static constexpr size_t state_words = 4 * SLAB_MAX_REGIONS + 80 * SLAB_MAX_CLASSES + 192;
     alignas(64) unsigned char state_[state_words * sizeof(uintptr_t)] = {};
 };
 

@@ -47,7 +47,9 @@ public:
     SharedHeap(const SharedHeap&) = delete;
     SharedHeap& operator=(const SharedHeap&) = delete;
 
-    int init(void* start, size_t size) { return held([&] { return core_.init(number(start), size); }); }
+    int init(void* start, size_t size) {
+        return held([&] { return core_.init(number(start), size); });
+    }
     int add_memory(void* start, size_t size) {
         return held([&] { return core_.add_memory(number(start), size); });
     }
