@@ -157,7 +157,7 @@ bool CpuHeap::is_right(Claim const& expected, uintptr_t address, Block block) co
            pages_for(expected.size + (expected.size == 0)) == block.pages();
 }
 
-Freed CpuHeap::free(CpuFronts* fronts, uintptr_t address, Claim const& expected, bool is_alone) {
+Freed CpuHeap::free(CpuFronts* fronts, uintptr_t address, Claim const& expected, bool is_alone, Way way) {
     Block const block = live_block(address);
     if (block.size == 0) return Freed::not_a_block;
     if (!is_right(expected, address, block)) return Freed::wrong_size;
@@ -170,14 +170,15 @@ Freed CpuHeap::free(CpuFronts* fronts, uintptr_t address, Claim const& expected,
         if (claimed) atomic::add(large_frees_, 1, among_);
         return claimed ? Freed::large : Freed::not_a_block;
     }
-    if (!claim(view.live(address), is_alone)) return Freed::not_a_block;
-    if (fronts != nullptr && enter(*fronts)) {
-        keep_slot_shared(*fronts, block.size_class, address);
-        leave(*fronts);
-    } else {
-        put_pooled_slot(block.size_class, address);
-    }
-    return Freed::done;
+    // In the fronts first: so who closes them waits until a claimed slot is somewhere.
+    bool in_front = false;
+    if (fronts != nullptr && way != Way::pool) in_front = way == Way::front ? enter(*fronts) : begin(*fronts);
+    if (!in_front && way == Way::front && atomic::load<atomic::relaxed>(closed_) != 0) return Freed::closed;
+    bool const claimed = claim(view.live(address), is_alone);
+    if (claimed && in_front) keep_slot_shared(*fronts, block.size_class, address);
+    if (claimed && !in_front) put_pooled_slot(block.size_class, address);
+    if (in_front) leave(*fronts);
+    return claimed ? Freed::done : Freed::not_a_block;
 }
 
 void CpuHeap::settle_large(uintptr_t address) {

@@ -9,7 +9,7 @@
 #include "hooks.h"
 
 #ifndef CPU_HOOKS_OF_A_PROCESS
-inline bool cpu_is_alone(size_t cpus) { return cpus == 1; }
+inline bool cpu_is_alone(size_t cpus) { return cpus <= 1; }
 inline void slabheap_heap_ready() {}
 #endif
 
@@ -23,7 +23,7 @@ struct HookedCpu {
     static size_t index(size_t) { return cpu_index(); }
     static size_t enrol() { return slabheap_enrol_thread(); }
 #else
-    static size_t index(size_t cpus) { return cpus == 1 ? 0 : cpu_index(); }
+    static size_t index(size_t cpus) { return cpus <= 1 ? 0 : cpu_index(); }
 #endif
     static bool may_wait() { return cpu_current_context() != CONTEXT_NMI; }
     static bool is_alone(size_t cpus) { return cpu_is_alone(cpus) != 0; }

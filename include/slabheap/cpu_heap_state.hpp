@@ -39,8 +39,12 @@ struct Diagnosis {
     size_t block_size;
 };
 
-// What freeing an address has come to. Of a large block the pages are still to be settled.
-enum class Freed { done, large, not_a_block, wrong_size };
+// How a slot is freed: by the front of its CPU, by the front while the page lock is held, or by its pool.
+enum class Way { front, lock, pool };
+
+// What freeing an address has come to. Of a large block the pages are still to be settled; closed: nothing
+// was done, because fronts are used under the lock just now.
+enum class Freed { done, large, not_a_block, wrong_size, closed };
 
 // Where a search goes on.
 struct Cursor {
@@ -81,7 +85,7 @@ public:
     void open();
     bool is_busy(CpuFronts const& fronts) const;
 
-    Freed free(CpuFronts* fronts, uintptr_t address, Claim const& expected, bool is_alone);
+    Freed free(CpuFronts* fronts, uintptr_t address, Claim const& expected, bool is_alone, Way way);
     void make_pending(uintptr_t address);
     void settle_large(uintptr_t address);
 

@@ -181,6 +181,8 @@ private:
     static uintptr_t number(const void* ptr) { return reinterpret_cast<uintptr_t>(ptr); }
     static Claim layout_claim(Layout layout) { return {Claim::sized, layout.size, layout.align}; }
 
+    // Before there is a heap, nobody is asked who calls.
+    bool is_single() const { return core_.cpu_count() <= 1; }
     size_t cpu() const { return Cpu::index(core_.cpu_count()); }
     // Where CPUs come and go, a slow call is the occasion to give one an index.
     CpuFronts* fronts() {
@@ -191,12 +193,11 @@ private:
         return core_.fronts_of(index);
     }
     bool is_alone() const { return Cpu::is_alone(core_.cpu_count()); }
-    bool may_wait() const { return core_.cpu_count() == 1 || Cpu::may_wait(); }
+    bool may_wait() const { return is_single() || Cpu::may_wait(); }
 
     // With one CPU, whoever holds the lock was interrupted by this call: to wait would be in vain.
     bool acquire(bool waits) {
-        bool const is_single = core_.cpu_count() == 1;
-        if (!waits || is_single) return lock_.try_lock(is_single);
+        if (!waits || is_single()) return lock_.try_lock(is_single());
         lock_.lock();
         return true;
     }
@@ -277,7 +278,7 @@ private:
     // Keeps other CPUs from their fronts. Returns whether that is so: then they are to be opened again.
     bool close() {
         slab_barrier_hook const barrier_hook = core_.barrier_hook();
-        if (core_.cpu_count() == 1 || barrier_hook == nullptr || is_alone()) return false;
+        if (is_single() || barrier_hook == nullptr || is_alone()) return false;
         held([&] { core_.close(); });
         if (barrier_hook() == 0) {
             open();
@@ -304,7 +305,12 @@ private:
         if (ptr != nullptr) free(fronts(), ptr, expected, site);
     }
     [[gnu::always_inline]] void free(CpuFronts* fronts, void* ptr, Claim const& expected, CallSite site) {
-        Freed const freed = core_.free(fronts, number(ptr), expected, is_alone());
+        Freed freed = core_.free(fronts, number(ptr), expected, is_alone(), Way::front);
+        if (freed == Freed::closed) {
+            bool const holds = acquire(may_wait());
+            freed = core_.free(fronts, number(ptr), expected, is_alone(), holds ? Way::lock : Way::pool);
+            if (holds) lock_.unlock();
+        }
         if (freed == Freed::large) return settle(number(ptr));
         if (freed != Freed::done) fault(site, ptr, expected, freed == Freed::wrong_size);
     }
