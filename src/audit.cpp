@@ -249,7 +249,7 @@ bool Auditor::head_is_sound(Region& region, Word page) {
     if (!region.knows_page(page)) return broken("a page is free or belongs to a head", address);
     uint8_t const what = region.tag(page);
     if (tag::is_slab(what)) return slab_is_sound(region, page, what);
-    if (what != tag::large && what != tag::reserved) {
+    if (what != tag::large && what != tag::leaving && what != tag::reserved) {
         return broken("a page is free or belongs to a head", address);
     }
     Word const pages = region.run_pages(page);
@@ -266,7 +266,7 @@ bool Auditor::head_is_sound(Region& region, Word page) {
     }
     runs_ += pages > Region::short_run;
     if (!nothing_is_live(region, page)) return false;
-    if (what == tag::large) large_pages_ += pages;
+    if (what != tag::reserved) large_pages_ += pages;
     if (what == tag::reserved) usable_pages_ -= pages;
     return true;
 }

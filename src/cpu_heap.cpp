@@ -129,7 +129,7 @@ bool CpuHeap::empty_next(CpuFronts* fronts, unsigned& size_class) {
 // Does not make them busy: their CPU may be about to look whether the heap is closed, and then says that they
 // are not.
 bool CpuHeap::take_back_next(CpuFronts& fronts, unsigned& size_class) {
-    return !is_busy(fronts) && empty_next_class(fronts, size_class);
+    return empty_next_class(fronts, size_class);
 }
 
 // Empties the next class that has something, and moves on behind it.
@@ -164,9 +164,9 @@ Freed CpuHeap::free(CpuFronts* fronts, uintptr_t address, Claim const& expected,
     PageView const& view = *view_of(address);
     if (block.is_large()) {
         uint8_t live = tag::large;
-        // Relaxed: the pages are settled under the lock, or after they became pending.
+        // Release: pairs with the load in settle, which may come before the page is pending.
         bool const claimed =
-            atomic::compare_exchange<atomic::relaxed>(view.tag(address), live, tag::leaving, among_);
+            atomic::compare_exchange<atomic::release>(view.tag(address), live, tag::leaving, among_);
         if (claimed) atomic::add(large_frees_, 1, among_);
         return claimed ? Freed::large : Freed::not_a_block;
     }
@@ -184,7 +184,7 @@ Freed CpuHeap::free(CpuFronts* fronts, uintptr_t address, Claim const& expected,
 void CpuHeap::settle_large(uintptr_t address) {
     Region& region = *region_of(address);
     // Whoever held the lock since may have settled it, and more.
-    if (region.tag(address >> page_shift) == tag::leaving) free_run(region, address >> page_shift);
+    if (region.what(address >> page_shift) == tag::leaving) free_run(region, address >> page_shift);
 }
 
 bool CpuHeap::slot_fits(uintptr_t address, size_t size, size_t align) const {
@@ -203,11 +203,12 @@ Diagnosis CpuHeap::examine(uintptr_t address, bool is_locked) const {
     // Without the lock the trees may not be followed: only slabs can be told, and starts of blocks.
     PageView const* const view = view_of(address);
     if (view == nullptr) return {SLAB_FAULT_FOREIGN, 0, 0};
-    uint8_t const what = view->tag(address);
+    uint8_t const what = view->what(address);
     if (tag::is_slab(what) || tag::is_freed_slab(what))
         return diagnose_slot(*region_of(address), what, address);
     if ((what == tag::leaving || what == tag::freed_large) && address % page_size == 0)
-        return {SLAB_FAULT_DOUBLE_FREE, address, view->slots(address)[0] << page_shift};
+        return {SLAB_FAULT_DOUBLE_FREE, address,
+                atomic::load<atomic::relaxed>(view->slots(address)[0]) << page_shift};
     return {SLAB_FAULT_NEVER_ALLOCATED, 0, 0};
 }
 

@@ -99,7 +99,7 @@ public:
     // [locked] A part of what makes room; bounded. True: there may be more to do.
     [[gnu::always_inline]] bool settle_some() { return settle_pending(work_at_once); }
     [[gnu::cold]] bool return_some_spares();
-    // Of the CPU that calls; or of another, while the heap is closed.
+    // Of the CPU that calls; or of another, while the heap is closed and they are not busy.
     [[gnu::cold]] bool empty_next(CpuFronts* fronts, unsigned& size_class);
     [[gnu::cold]] bool take_back_next(CpuFronts& fronts, unsigned& size_class);
 

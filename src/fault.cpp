@@ -18,7 +18,7 @@ Diagnosis HeapCore::diagnose(uintptr_t address) const {
 
     bool const free = region->extent(page).free;
     Word const head = free ? page : region->head_of(page);
-    uint8_t const what = head != Region::none && region->knows_page(head) ? region->tag(head) : tag::none;
+    uint8_t const what = head != Region::none && region->knows_page(head) ? region->what(head) : tag::none;
     bool const in_use =
         tag::is_slab(what) || what == tag::large || what == tag::reserved || what == tag::leaving;
     bool const was_used = tag::is_freed_slab(what) || what == tag::freed_large || what == tag::none;
@@ -43,7 +43,7 @@ Diagnosis HeapCore::diagnose_slot(Region const& region, uint8_t what, uintptr_t 
     unsigned const size_class = tag::is_slab(what) ? what : what - tag::freed_slab;
     unsigned const slot = slot_at(size_class, address % page_size);
     uintptr_t const block = (page << page_shift) + slot_offset(size_class, slot);
-    bool const live = region.view().live(block) != 0;
+    bool const live = region.view().is_live(block);
     if (live) return {SLAB_FAULT_INTERIOR, block, class_size(size_class)};
     if (!was_handed_out(region, page, size_class, slot)) return nowhere(SLAB_FAULT_NEVER_ALLOCATED);
     return {block == address ? SLAB_FAULT_DOUBLE_FREE : SLAB_FAULT_NEVER_ALLOCATED, block,

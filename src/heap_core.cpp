@@ -104,10 +104,10 @@ void* HeapCore::allocate_zeroed(size_t count, size_t size, size_t align) {
 HeapCore::Block HeapCore::live_block(uintptr_t address) const {
     PageView const* const view = view_of(address);
     if (view == nullptr || address % mark_unit != 0) return {0, 0};
-    unsigned const what = view->tag(address);
+    unsigned const what = view->what(address);
     if (what == tag::large && address % page_size == 0)
-        return {view->slots(address)[0] << page_shift, class_count};
-    return view->live(address) != 0 ? Block{class_size(what), what} : Block{0, 0};
+        return {atomic::load<atomic::relaxed>(view->slots(address)[0]) << page_shift, class_count};
+    return view->is_live(address) ? Block{class_size(what), what} : Block{0, 0};
 }
 
 void HeapCore::deallocate_block(uintptr_t address, Block block) {

@@ -34,12 +34,12 @@ struct Region : Buddy {
 
     // Makes pages a run, which is then none any more. The section of the first page is open.
     void start_run(PageRange pages, uint8_t run_tag) {
-        tag(pages.first) = run_tag;
-        slots(pages.first)[0] = pages.count();
+        atomic::store<atomic::relaxed>(tag(pages.first), run_tag);
+        atomic::store<atomic::relaxed>(slots(pages.first)[0], pages.count());
         if (pages.count() > short_run) runs().set(pages.first);
     }
     void end_run(Word page, uint8_t new_tag) {
-        tag(page) = new_tag;
+        atomic::store<atomic::relaxed>(tag(page), new_tag);
         if (slots(page)[0] > short_run) runs().clear(page);
     }
     [[gnu::cold]] void resize_run(Word page, Word count);
@@ -49,7 +49,7 @@ struct Region : Buddy {
     // The first head at or behind a page that is free or a head; or none.
     [[gnu::cold]] Word next_head(Word page) const;
     // Pages of the slab or run that starts at this head.
-    Word run_pages(Word head) const { return tag::is_slab(tag(head)) ? 1 : slots(head)[0]; }
+    Word run_pages(Word head) const { return tag::is_slab(what(head)) ? 1 : slots(head)[0]; }
 };
 
 class PageAllocator {

@@ -83,6 +83,9 @@ struct PageView {
     uint8_t& tag(uintptr_t address) const {
         return *reinterpret_cast<uint8_t*>(tag_bias + (address >> page_shift));
     }
+    // The tag, and the live mark, where another CPU may be changing them.
+    uint8_t what(uintptr_t address) const { return atomic::load<atomic::relaxed>(tag(address)); }
+    bool is_live(uintptr_t address) const { return atomic::load<atomic::relaxed>(live(address)) != 0; }
     static uint8_t& live_at(uintptr_t live_bias, uintptr_t address) {
         return *reinterpret_cast<uint8_t*>(live_bias + (address >> mark_shift));
     }
@@ -113,6 +116,7 @@ public:
     bool knows_all() const { return known_end_ == end_page; }
     bool contains(Word page) const { return page >= first_page && page < end_page; }
     uint8_t& tag(Word page) const { return view_.tag(page << page_shift); }
+    uint8_t what(Word page) const { return view_.what(page << page_shift); }
     uint8_t* live(Word page) const { return &view_.live(page << page_shift); }
     Word* slots(Word page) const { return view_.slots(page << page_shift); }
     uint8_t* handed(Word page) const { return reinterpret_cast<uint8_t*>(handed_bias_ + page * slot_words); }

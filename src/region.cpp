@@ -23,7 +23,7 @@ void Region::resize_run(Word page, Word count) {
 Word Region::head_of(Word page) const {
     Word const least = page < first_usable() + short_run ? first_usable() : page - short_run + 1;
     for (Word head = page; head >= least; --head) {
-        uint8_t const what = knows_page(head) ? tag(head) : tag::none;
+        uint8_t const what = knows_page(head) ? this->what(head) : tag::none;
         if (tag::is_slab(what)) return head == page ? page : none;
         if (what == tag::large || what == tag::reserved || what == tag::leaving)
             return page - head < slots(head)[0] ? head : none;

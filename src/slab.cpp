@@ -41,10 +41,11 @@ void Slabs::set_up() {
 // Moves a word of the slab's pool into the front, whose own word is used up.
 inline void Slabs::fetch_word(unsigned size_class, Front& front, Region& region, Word page, unsigned w) {
     uint8_t& handed = region.handed(page)[w];
-    front.word = atomic::exchange<atomic::acquire>(region.slots(page)[w], Word{0}, among_);
-    front.word_base = (page << page_shift) + w * word_bits * front.slot_bytes;
+    atomic::store<atomic::relaxed>(front.word,
+                                   atomic::exchange<atomic::acquire>(region.slots(page)[w], Word{0}, among_));
+    atomic::store<atomic::relaxed>(front.word_base, (page << page_shift) + w * word_bits * front.slot_bytes);
     front.word_live_bias = region.view().live_bias;
-    front.word_handed = handed;
+    atomic::store<atomic::relaxed>(front.word_handed, Word{handed});
     handed = slots_in_word(size_class, w);
 }
 
@@ -56,7 +57,7 @@ inline Region* Slabs::start_slab(unsigned size_class, Word& page) {
     Region& region = preferred(i);
     taken(region, page);
     for (unsigned w = 0; w < slot_words; ++w) {
-        region.slots(page)[w] = own_.of_class[size_class].full[w];
+        atomic::store<atomic::relaxed>(region.slots(page)[w], own_.of_class[size_class].full[w]);
         region.handed(page)[w] = 0;
     }
     atomic::store<atomic::relaxed>(region.tag(page), static_cast<uint8_t>(size_class));
@@ -195,8 +196,9 @@ void Slabs::hide(Front& front, uintptr_t other) {
     if (front.other == 0) {
         front.hidden_depth = front.depth;
         front.hidden_limit = front.limit;
-        front.hidden_word = front.word;
-        front.depth = front.limit = front.word = 0;
+        atomic::store<atomic::relaxed>(front.hidden_word, front.word);
+        atomic::store<atomic::relaxed>(front.word, Word{0});
+        front.depth = front.limit = 0;
     }
     front.other = other;
 }
@@ -206,8 +208,9 @@ uintptr_t Slabs::show(Front& front) {
     uintptr_t const other = front.other;
     front.depth = front.hidden_depth;
     front.limit = front.hidden_limit;
-    front.word = front.hidden_word;
-    front.other = front.hidden_depth = front.hidden_limit = front.hidden_word = 0;
+    atomic::store<atomic::relaxed>(front.word, front.hidden_word);
+    atomic::store<atomic::relaxed>(front.hidden_word, Word{0});
+    front.other = front.hidden_depth = front.hidden_limit = 0;
     return other;
 }
 
@@ -221,7 +224,8 @@ uintptr_t Slabs::show(Front& front) {
 void Slabs::slab_changed(uintptr_t address) { settle(*region_of(address), address >> page_shift); }
 
 inline void Slabs::settle(Region& region, Word page) {
-    unsigned const c = region.tag(page);
+    // Acquire: pairs with the claim of a large block.
+    unsigned const c = atomic::load<atomic::acquire>(region.tag(page));
     if (!tag::is_slab(static_cast<uint8_t>(c))) {
         if (c == tag::leaving) free_run(region, page);
         return;
@@ -329,7 +333,7 @@ void Slabs::empty_word(CpuFronts& fronts, unsigned size_class) {
     region_of(front.word_base)->handed(front.word_base >> page_shift)[slot_word] =
         static_cast<uint8_t>(handed);
     add_to_pool(size_class, front.word_base, slot_word, front.word);
-    front.word = 0;
+    atomic::store<atomic::relaxed>(front.word, Word{0});
 }
 
 void Slabs::collect() {
@@ -353,7 +357,10 @@ Front const* Slabs::front_with(Word page, unsigned size_class, unsigned slot) co
     uintptr_t const word_base = (page << page_shift) + slot_offset(size_class, first_slot(slot / word_bits));
     for (Word i = 0; i < front_count_; ++i) {
         Front const& front = fronts_of(i).of_class[size_class];
-        if (front.word_base == word_base && ((front.word | front.hidden_word) & bit_of(slot)) != 0)
+        // Another CPU may be taking slots from it meanwhile; the rest changes under the lock only.
+        Word const slots =
+            atomic::load<atomic::relaxed>(front.word) | atomic::load<atomic::relaxed>(front.hidden_word);
+        if (atomic::load<atomic::relaxed>(front.word_base) == word_base && (slots & bit_of(slot)) != 0)
             return &front;
     }
     return nullptr;
@@ -362,7 +369,8 @@ Front const* Slabs::front_with(Word page, unsigned size_class, unsigned slot) co
 bool Slabs::was_handed_out(Region const& region, Word page, unsigned size_class, unsigned slot) const {
     // A slot that the front's word still has was handed out if it had been before the word was taken.
     Front const* const front = front_with(page, size_class, slot);
-    return digit(slot) < (front != nullptr ? front->word_handed : region.handed(page)[slot / word_bits]);
+    return digit(slot) < (front != nullptr ? atomic::load<atomic::relaxed>(front->word_handed)
+                                           : region.handed(page)[slot / word_bits]);
 }
 
 }  // namespace slabheap

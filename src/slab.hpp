@@ -215,7 +215,7 @@ protected:
 
     [[gnu::always_inline]] static uintptr_t take_from_word(Front& front) {
         uintptr_t const address = front.word_base + lowest_bit(front.word) * front.slot_bytes;
-        front.word &= front.word - 1;
+        atomic::store<atomic::relaxed>(front.word, front.word & (front.word - 1));
         return address;
     }
 

@@ -138,8 +138,9 @@ public:
     }
     // Keeps other CPUs out, if the barrier hook can; else they must be quiet.
     int audit(slab_audit* out) {
+        Stay stay;
         settle_all();
-        bool const closed = close();
+        bool const closed = close(fronts());
         int const status = held([&] { return core_.audit(out); });
         if (closed) open();
         return status;
@@ -193,7 +194,13 @@ private:
         return core_.fronts_of(index);
     }
     bool is_alone() const { return Cpu::is_alone(core_.cpu_count()); }
-    bool may_wait() const { return is_single() || Cpu::may_wait(); }
+    // With one CPU, whoever holds the lock was interrupted by this call.
+    bool may_wait() {
+        if (!is_single()) return Cpu::may_wait();
+        bool const is_free = lock_.try_lock(true);
+        if (is_free) lock_.unlock();
+        return is_free;
+    }
 
     // With one CPU, whoever holds the lock was interrupted by this call: to wait would be in vain.
     bool acquire(bool waits) {
@@ -255,8 +262,10 @@ private:
     [[gnu::noinline]] void gather(CpuFronts* fronts) {
         settle_all();
         empty(fronts);
-        if (close()) {
-            for (size_t cpu = 0; cpu < core_.cpu_count(); cpu++) take_back(*core_.fronts_of(cpu));
+        if (close(fronts)) {
+            for (size_t cpu = 0; cpu < core_.cpu_count(); cpu++) {
+                if (core_.fronts_of(cpu) != fronts) take_back(*core_.fronts_of(cpu));
+            }
             open();
         }
         while (held([&] { return core_.return_some_spares(); })) {
@@ -271,12 +280,23 @@ private:
         }
     }
     void take_back(CpuFronts& fronts) {
-        for (unsigned size_class = 0; held([&] { return core_.take_back_next(fronts, size_class); });) {
+        unsigned size_class = 0;
+        for (unsigned turns = 0; turns < most_turns; turns++) {
+            bool is_busy = false;
+            while (held([&] {
+                is_busy = core_.is_busy(fronts);
+                return !is_busy && core_.take_back_next(fronts, size_class);
+            })) {
+            }
+            if (!is_busy) return;
+            Cpu::pause();
         }
     }
 
-    // Keeps other CPUs from their fronts. Returns whether that is so: then they are to be opened again.
-    bool close() {
+    // Keeps all CPUs from their fronts, and waits for those of the others: a CPU that looks whether the heap
+    // is closed has them busy for a moment, and a call that has begun is soon over, if it was not
+    // interrupted. Returns whether the heap is closed: then it is to be opened again.
+    bool close(CpuFronts const* own) {
         slab_barrier_hook const barrier_hook = core_.barrier_hook();
         if (is_single() || barrier_hook == nullptr || is_alone()) return false;
         held([&] { core_.close(); });
@@ -284,10 +304,10 @@ private:
             open();
             return false;
         }
-        // Calls that have begun are over soon, if their CPU has not been interrupted.
         for (size_t cpu = 0; cpu < core_.cpu_count(); cpu++) {
             CpuFronts const& fronts = *core_.fronts_of(cpu);
-            for (unsigned turns = 0; turns < most_turns && core_.is_busy(fronts); turns++) Cpu::pause();
+            for (unsigned turns = 0; &fronts != own && turns < most_turns && core_.is_busy(fronts); turns++)
+                Cpu::pause();
         }
         return true;
     }
