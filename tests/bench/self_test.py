@@ -16,6 +16,8 @@ import gate
 import page_cost
 import readme
 import report
+import threads
+import timing
 
 README = "Before.\n<!-- bench: begin (anything) -->\nold\n<!-- bench: end -->\nBehind.\n"
 
@@ -23,7 +25,7 @@ README = "Before.\n<!-- bench: begin (anything) -->\nold\n<!-- bench: end -->\nB
 def canned(*sections):
     """The canned results; of what was measured, only these sections."""
     results = json.loads((HERE / "canned" / "results.json").read_text())
-    measured = {"time", "instructions", "worst", "memory", "scale", "footprint"}
+    measured = {"time", "threads", "instructions", "worst", "memory", "scale", "footprint"}
     left_out = measured - set(sections or measured)
     return {key: value for key, value in results.items() if key not in left_out}
 
@@ -40,7 +42,7 @@ class Tables(unittest.TestCase):
 
     def test_of_a_part_are_the_same_without_the_rest(self):
         whole = tables(canned()).split("\n\n")
-        for section in ("time", "instructions", "worst", "memory", "scale", "footprint"):
+        for section in ("time", "threads", "instructions", "worst", "memory", "scale", "footprint"):
             part = tables(canned(section)).rstrip("\n").split("\n\n")
             self.assertGreater(len(part), 1)
             if section not in ("memory", "scale"):  # these share a table
@@ -55,7 +57,13 @@ class Tables(unittest.TestCase):
     def test_without_heap_only_times_are_told(self):
         results = canned()
         results["peers"] = ["slabheap", "glibc"]
-        self.assertEqual(3, len(tables(results).split("\n\n")))
+        self.assertEqual(6, len(tables(results).split("\n\n")))
+
+    def test_what_threads_pass_to_each_other_has_no_scaling(self):
+        results = canned("threads")
+        del results["threads"]["T1"]
+        self.assertNotIn("multiple", tables(results))
+        self.assertNotIn("multiple", "".join(report.thread_tables(results)))
 
     def test_losses_are_bold(self):
         shown = {0.2: "0.20", 0.994: "0.99", 1.0: "1.00", 1.004: "1.00", 1.006: "**1.01**",
@@ -65,6 +73,21 @@ class Tables(unittest.TestCase):
     def test_no_place_of_this_machine_is_named(self):
         self.assertEqual("./tests/bench/run --quick --time",
                          report.command(["--quick", "--output", "/a/b", "--time", "--output=/a/b"]))
+
+
+class Times(unittest.TestCase):
+    def test_the_driver_is_its_fastest_round_and_is_subtracted(self):
+        net, driver = timing.net_times({"null": [3.0, 2.0], "slabheap": [12.0, 7.0]}, "null")
+        self.assertEqual(({"slabheap": [10.0, 5.0]}, 2.0), (net, driver))
+
+    def test_shares_are_of_the_same_round(self):
+        net = {"slabheap": [1.0, 20.0, 3.0], "mimalloc": [2.0, 10.0, 6.0]}
+        self.assertEqual(0.5, timing.summary(net, "mimalloc")["share"])
+
+    def test_two_threads_that_need_no_longer_than_one_get_twice_as_much_done(self):
+        found = threads.scaling_summary([8.0, 9.0, 10.0], [8.0, 18.0, 10.0])
+        self.assertEqual({"median": 2.0, "minima": 2.0}, found["scaling"])
+        self.assertEqual({"median": 9.0, "minimum": 8.0}, found["alone"])
 
 
 class Place(unittest.TestCase):

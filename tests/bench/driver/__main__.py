@@ -12,18 +12,23 @@ import gate
 import heap_calls
 import readme
 import report
+import threads
 import timing
-from workers import FINE, FORMS, PEERS, REFERENCE, WORKLOADS, MeasurementFailed, Workers
+from workers import (FINE, FORMS, PEERS, REFERENCE, RELAXED, THREAD_PEERS, THREAD_WORKLOADS, WORKLOADS,
+                     MeasurementFailed, Workers)
 
 SECTIONS = {
     "time": "time of a pair of alloc and free, each peer in turn, round by round",
+    "threads": "the same of two threads: each on its own, one-way and both-way traffic of blocks",
     "instructions": "instructions and mispredicted branches of a pair (callgrind)",
     "worst": "the longest single call, in instructions (single-stepping)",
     "memory": "how much of a small region can be used before the first failure",
     "scale": "what init, alloc and free cost in heaps of 32 KiB to 64 GiB",
     "footprint": "the code and the stack that a kernel needs (x86_64)",
 }
-
+WORKLOADS_OF = {"time": WORKLOADS, "threads": THREAD_WORKLOADS, "instructions": WORKLOADS}
+ALL_WORKLOADS = [*WORKLOADS, *THREAD_WORKLOADS]
+ALL_PEERS = [*PEERS, *(peer for peer in THREAD_PEERS if peer not in PEERS)]
 
 README = build.ROOT / "README.md"
 
@@ -52,9 +57,10 @@ def parse_options():
     for name, text in SECTIONS.items():
         parser.add_argument(f"--{name}", action="store_true", help=text)
     parser.add_argument("--quick", action="store_true", help="fewer rounds, seeds and calls")
-    parser.add_argument("--workload", type=names(WORKLOADS), default=WORKLOADS, metavar="W1,W2,...",
-                        help=f"of {', '.join(WORKLOADS)}")
-    peers = [peer for peer in PEERS if peer != FINE]
+    parser.add_argument("--workload", type=names(ALL_WORKLOADS), default=ALL_WORKLOADS,
+                        metavar="W1,W2,...",
+                        help=f"of {', '.join(WORKLOADS)}; of threads {', '.join(THREAD_WORKLOADS)}")
+    peers = [peer for peer in ALL_PEERS if peer != FINE]
     parser.add_argument("--peer", type=names(peers), default=peers, metavar="NAME,...",
                         help=f"of {', '.join(peers)}; {REFERENCE}, the reference, is always there")
     parser.add_argument("--size-classes", choices=["seed", "fine"], default="seed",
@@ -74,29 +80,47 @@ def parse_options():
         parser.error("--update-limits needs --gate")
     if options.gate and not set(sys.argv[1:]) <= {"--gate", "--update-limits"}:
         parser.error("--gate measures the same each time; it goes with --update-limits only")
-    options.sections = [name for name in SECTIONS if getattr(options, name)] or list(SECTIONS)
+    asked_for = [name for name in SECTIONS if getattr(options, name)]
+    idle = [name for name, known in WORKLOADS_OF.items() if not set(known) & set(options.workload)]
+    for name in set(asked_for) & set(idle):
+        parser.error(f"--{name} has none of the workloads {', '.join(options.workload)}")
+    options.sections = [] if options.gate else asked_for or [name for name in SECTIONS if name not in idle]
     always = [REFERENCE] + ([FINE] if options.size_classes == "fine" else [])
-    options.peer = [peer for peer in PEERS if peer in options.peer or peer in always]
+    options.peer = [peer for peer in ALL_PEERS if peer in options.peer or peer in always]
     options.rounds = options.rounds or (15 if options.quick else 31)
     return options
 
 
+def extra_archives(options):
+    """See build.build."""
+    wanted = {"fine": (FINE, options.size_classes == "fine"),
+              "relaxed": (RELAXED, "threads" in options.sections and build.has_option("claim"))}
+    return {name: peer for name, (peer, built) in wanted.items() if built and peer in options.peer}
+
+
 def measure(options, workers):
+    available = [peer for peer in options.peer if workers.has(peer)]
+    chosen = {section: [workload for workload in known if workload in options.workload]
+              for section, known in WORKLOADS_OF.items()}
     results = {
         "command": report.command(sys.argv[1:]),
         "date": datetime.date.today().isoformat(),
         "processor": workers.processor(),
         "compiler": workers.compiler(),
-        "peers": [peer for peer in options.peer if workers.has(peer)],
-        "workloads": options.workload,
+        "peers": [peer for peer in PEERS if peer in available],
+        "thread_peers": [peer for peer in THREAD_PEERS if peer in available],
+        "workloads": chosen["time"],
+        "versions": workers.versions(available),
     }
     peers = results["peers"]
-    results["versions"] = workers.versions(peers)
     if "time" in options.sections:
-        results["time"] = {form: timing.measure(workers, options.workload, form, peers, options.rounds)
+        results["time"] = {form: timing.measure(workers, chosen["time"], form, peers, options.rounds)
                            for form in FORMS}
+    if "threads" in options.sections:
+        results["threads"] = threads.measure(workers, chosen["threads"], results["thread_peers"],
+                                             options.rounds)
     if "instructions" in options.sections:
-        results["instructions"] = callgrind.measure(workers, options.workload, peers)
+        results["instructions"] = callgrind.measure(workers, chosen["instructions"], peers)
     if "worst" in options.sections:
         results["worst"] = heap_calls.worst(workers, peers, options.quick)
     if "memory" in options.sections:
@@ -114,7 +138,10 @@ def main():
     try:
         if options.update_readme:
             readme.check_place(README)  # now, not after an hour
-        workers = Workers(build.build(fine=options.size_classes == "fine"))
+        if "threads" in options.sections and threads.processors() < 2:
+            print("tests/bench/run: --threads is left out: it needs two processors", file=sys.stderr)
+            options.sections.remove("threads")
+        workers = Workers(build.build(extra_archives(options)))
         if options.gate:
             return gate.run(workers, options.update_limits)
         results = report.write(measure(options, workers), options.output or build.BUILD / "results")

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Installs what is missing and builds, in build-bench: the archive as users get it; the same with the fine
-size classes, and compiled to count basic blocks; the workers, which link them; and a kernel's archive."""
+size classes, with the relaxed claim, and compiled to count basic blocks; the workers, which link them; and a
+kernel's archive."""
 
 import os
 import pathlib
@@ -19,6 +20,7 @@ PEER_PACKAGES = ["libmimalloc-dev", "libjemalloc-dev", "libgoogle-perftools-dev"
 ARCHIVES = {
     "library": [],
     "fine": ["-Dsize_classes=fine"],
+    "relaxed": ["-Dclaim=relaxed"],
     "counted": [],
     "kernel": ["--cross-file", ROOT / "arch" / "x86_64" / "cross.ini"],
 }
@@ -87,20 +89,26 @@ def build_archive(name):
     quietly("ninja", "-C", directory, "libslabheap.a")
 
 
-def build(fine=False):
-    """Returns the directory with the workers. fine: also of the archive with the fine size classes."""
+def has_option(name):
+    return f"option('{name}'" in (ROOT / "meson_options.txt").read_text()
+
+
+def build(extra=None):
+    """Returns the directory with the workers. extra: of the archives that are not always needed those that
+    are, each with the peer that links it: {"fine": "heap-fine"}."""
+    extra = extra or {}
     new_peers = install_missing()
-    for name in ("library", "counted", *(["fine"] if fine else [])):
+    for name in ("library", "counted", *extra):
         build_archive(name)
     workers = BUILD / "workers"
-    options = [f"-Darchive={archive_path('library')}", f"-Dcounted_archive={archive_path('counted')}",
-               f"-Dfine_archive={archive_path('fine')}"]
+    options = [f"-Darchive={archive_path('library')}",
+               *[f"-D{name}_archive={archive_path(name)}" for name in ("counted", "fine", "relaxed")]]
     set_up_with = workers / "options"  # a directory set up otherwise, or by an older bench, is not used
     if new_peers or not set_up_with.exists() or set_up_with.read_text() != "\n".join(options):
         shutil.rmtree(workers, ignore_errors=True)
         quietly("meson", "setup", workers, BENCH, *options)
         set_up_with.write_text("\n".join(options))
-    quietly("ninja", "-C", workers, "all", *(["bench-heap-fine"] if fine else []))
+    quietly("ninja", "-C", workers, "all", *[f"bench-{peer}" for peer in extra.values()])
     return workers
 
 

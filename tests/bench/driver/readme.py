@@ -9,7 +9,7 @@ import textwrap
 import heap_calls
 import page_cost
 from report import CALLS_TEXT, KIND_TEXT, WORKLOAD_TEXT, instruction_cell, paragraphs, table
-from workers import FINE, GIB, KIB, MIB, REFERENCE, bytes_text
+from workers import FINE, GIB, KIB, MIB, PRIVATE_WORKLOADS, REFERENCE, RELAXED, bytes_text
 
 BEGIN, END = "<!-- bench: begin", "<!-- bench: end -->"
 PLACE = re.compile(rf"^({BEGIN}[^\n]*-->\n).*?^({END})$", re.DOTALL | re.MULTILINE)
@@ -19,7 +19,7 @@ HEAP = "heap"  # the C++ face, whose figures are shown
 CLASSES_TEXT = {HEAP: "", FINE: ", fine classes"}
 FORM_TEXT = {(HEAP, "free"): "freed by address", (HEAP, "free_sized"): "with its size",
              (FINE, "free"): "fine classes: by address", (FINE, "free_sized"): "with its size"}
-PEER_TEXT = {"seed": "seed's scheme"}
+PEER_TEXT = {"seed": "seed's scheme", RELAXED: "relaxed claim", "heap-spin": "behind a spin lock"}
 HEAPS = [32 * KIB, 64 * KIB, 8 * MIB, 64 * MIB, 64 * GIB]
 MISSING = "–"
 
@@ -100,18 +100,43 @@ def share_cell(share):
     return f"**{shown}**" if float(shown) > 1 else shown
 
 
+def share_table(of_workload, peers):
+    yield table(["workload", *[PEER_TEXT.get(peer, peer) for peer in peers]],
+                [[words, *[share_cell(of_workload[workload][peer]["share"]) for peer in peers]]
+                 for workload, words in workload_cells(of_workload).items()])
+
+
+def rounds_of(of_workload):
+    return len(next(iter(of_workload.values()))[REFERENCE]["rounds"])
+
+
 def time_table(results):
     measured = results["time"]["free"]
     others = [peer for peer in results["peers"] if peer not in (REFERENCE, *CLASSES_TEXT)]
     if not others:
         return
-    rounds = len(next(iter(measured.values()))[REFERENCE]["rounds"])
     yield prose("Time of a pair as a share of the peer's, freed by address (the seed's scheme: with its "
-                f"size); median of {rounds} rounds, in which the peers take turns. Below 1 slabheap is "
-                "faster; **bold**: it is slower.")
-    yield table(["workload", *[PEER_TEXT.get(peer, peer) for peer in others]],
-                [[words, *[share_cell(measured[workload][peer]["share"]) for peer in others]]
-                 for workload, words in workload_cells(measured).items()])
+                f"size); median of {rounds_of(measured)} rounds, in which the peers take turns. Below 1 "
+                "slabheap is faster; **bold**: it is slower.")
+    yield from share_table(measured, others)
+
+
+def thread_tables(results):
+    measured, peers = results["threads"], results["thread_peers"]
+    others = [peer for peer in peers if peer != REFERENCE]
+    if others:
+        yield prose("Two threads, each on a processor of its own: time of a pair as a share of the peer's, "
+                    f"by the clock on the wall; median of {rounds_of(measured)} rounds. Each works on its "
+                    "own, or they pass blocks, and the one that gets a block frees it. Below 1 slabheap is "
+                    "faster.")
+        yield from share_table(measured, others)
+    private = [workload for workload in PRIVATE_WORKLOADS if workload in measured]
+    if private:
+        yield table(["what two threads get done, as a multiple of one",
+                     *[PEER_TEXT.get(peer, peer) for peer in peers], "no allocator"],
+                    [[words, *[f"{measured[workload][peer]['scaling']['median']:.2f}"
+                               for peer in [*peers, "nothing"]]]
+                     for workload, words in workload_cells(private).items()])
 
 
 TABLES = [(("instructions",), instruction_table), (("worst",), worst_table),
@@ -128,6 +153,8 @@ def block(results):
                 yield from tables(results)
     if "time" in results:
         yield from time_table(results)
+    if "threads" in results:
+        yield from thread_tables(results)
 
 
 def check_place(path):

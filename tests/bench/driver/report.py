@@ -9,7 +9,7 @@ import shlex
 import heap_calls
 import page_cost
 import plot
-from workers import FORMS, GENERAL_PEERS, REFERENCE, bytes_text
+from workers import FORMS, GENERAL_PEERS, PRIVATE_WORKLOADS, REFERENCE, bytes_text
 
 FORM_TEXT = {"free": "freed without the size", "free_sized": "freed with the size"}
 CALLS_TEXT = {"basic": "init, alloc and free", "all": "every public call"}
@@ -29,6 +29,10 @@ WORKLOAD_TEXT = {
     "W4": "W3 with 5 % of 4 … 256 KiB, 1,024 live",
     "W5": "random replace, 64 live, 8 … 512 KiB",
     "W6": "random replace, 20,000 live, kernel-like sizes",
+    "T1": "each thread on its own: W1",
+    "T1r": "each thread on its own: W6",
+    "T2": "one way: one allocates, the other frees",
+    "T3": "both ways: each frees the other's blocks",
 }
 
 
@@ -50,27 +54,48 @@ def time_cell(taken):
     return f"{taken['median']:.1f} ({taken['minimum']:.1f})"
 
 
+def scaling_cell(taken):
+    return f"{taken['scaling']['median']:.2f} ({taken['scaling']['minima']:.2f})"
+
+
 def instruction_cell(counted):
     return f"{counted['instructions']:,.1f} ({counted['mispredicted']:.2f})"
 
 
-def time_tables(results):
-    peers = results["peers"]
+def times_and_shares(of_workload, peers, words):
+    yield f"### Time of a pair, {words}: ns, median (minimum)"
+    yield table(["workload", *peers, "the driver, not included"],
+                [[workload_cell(workload), *[time_cell(row[peer]) for peer in peers],
+                  f"{row['driver']:.1f}"] for workload, row in of_workload.items()])
+    yield f"### {REFERENCE}'s time as a share of the peer's, {words}: median of the rounds"
     others = [peer for peer in peers if peer != REFERENCE]
+    rows = []
+    for workload, row in of_workload.items():
+        general = [peer for peer in GENERAL_PEERS if peer in row]
+        fastest = min(general, key=lambda peer: row[peer]["median"], default=None)
+        rows.append([workload_cell(workload), *[f"{row[peer]['share']:.2f}" for peer in others],
+                     f"{row[fastest]['share']:.2f} ({fastest})" if fastest else "–"])
+    yield table(["workload", *others, "fastest of " + ", ".join(GENERAL_PEERS)], rows)
+
+
+def time_tables(results):
     for form in FORMS:
-        of_form = results["time"][form]
-        yield f"### Time of a pair, {FORM_TEXT[form]}: ns, median (minimum)"
-        yield table(["workload", *peers, "the driver, not included"],
-                    [[workload_cell(workload), *[time_cell(row[peer]) for peer in peers],
-                      f"{row['driver']:.1f}"] for workload, row in of_form.items()])
-        yield f"### {REFERENCE}'s time as a share of the peer's, {FORM_TEXT[form]}: median of the rounds"
-        rows = []
-        for workload, row in of_form.items():
-            general = [peer for peer in GENERAL_PEERS if peer in row]
-            fastest = min(general, key=lambda peer: row[peer]["median"], default=None)
-            rows.append([workload_cell(workload), *[f"{row[peer]['share']:.2f}" for peer in others],
-                         f"{row[fastest]['share']:.2f} ({fastest})" if fastest else "–"])
-        yield table(["workload", *others, "fastest of " + ", ".join(GENERAL_PEERS)], rows)
+        yield from times_and_shares(results["time"][form], results["peers"], FORM_TEXT[form])
+
+
+def thread_tables(results):
+    peers, measured = results["thread_peers"], results["threads"]
+    yield from times_and_shares(measured, peers, "two threads")
+    private = {workload: row for workload, row in measured.items() if workload in PRIVATE_WORKLOADS}
+    if private:
+        yield "### Time of a pair while only one of the threads works: ns, median (minimum)"
+        yield table(["workload", *peers],
+                    [[workload_cell(workload), *[time_cell(row[peer]["alone"]) for peer in peers]]
+                     for workload, row in private.items()])
+        yield "### What two threads get done, as a multiple of one: median of the rounds (of the minima)"
+        yield table(["workload", *peers, "no allocator"],
+                    [[workload_cell(workload), *[scaling_cell(row[peer]) for peer in [*peers, "nothing"]]]
+                     for workload, row in private.items()])
 
 
 def instruction_tables(results):
@@ -160,8 +185,9 @@ def footprint_table(results):
                                       for calls, found in results["footprint"].items()])
 
 
-SECTION_TABLES = {"time": time_tables, "instructions": instruction_tables, "worst": worst_tables,
-                  "memory": memory_table, "scale": scale_tables, "footprint": footprint_table}
+SECTION_TABLES = {"time": time_tables, "threads": thread_tables, "instructions": instruction_tables,
+                  "worst": worst_tables, "memory": memory_table, "scale": scale_tables,
+                  "footprint": footprint_table}
 
 
 def command(options):

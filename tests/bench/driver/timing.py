@@ -19,30 +19,28 @@ ROUNDS_OF_A_PROCESS = 4
 class Turns:
     """A worker that runs a round each time it is asked to."""
 
-    def __init__(self, workers, peer, workload, form):
-        self.name = f"{peer} {workload} {form}"
-        command = [str(workers.path(peer)), "time", workload, form]
+    def __init__(self, workers, peer, arguments):
+        self.name = " ".join([peer, *arguments])
+        command = [str(workers.path(peer)), *arguments]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def take(self):
-        """Nanoseconds of a pair."""
+        """The numbers that the worker answers."""
         self.process.stdin.write("\n")
         self.process.stdin.flush()
         ready, _, _ = select.select([self.process.stdout], [], [], ROUND_SECONDS)
         line = self.process.stdout.readline() if ready else ""
         if not line:
             raise MeasurementFailed(f"{self.name}: no answer")
-        nanoseconds, pairs = line.split()
-        return int(nanoseconds) / int(pairs)
+        return [int(field) for field in line.split()]
 
     def end(self):
         self.process.kill()
         self.process.wait()
 
 
-def take_turns(workers, workload, form, peers, rounds):
-    """For each peer the nanoseconds of a pair, round by round."""
-    turns = {peer: Turns(workers, peer, workload, form) for peer in peers}
+def take_some_turns(workers, arguments, peers, rounds):
+    turns = {peer: Turns(workers, peer, arguments) for peer in peers}
     try:
         for turn in turns.values():
             turn.take()  # until then a worker prepares its trace
@@ -56,25 +54,39 @@ def take_turns(workers, workload, form, peers, rounds):
             turn.end()
 
 
-def measure_workload(workers, workload, form, peers, rounds):
-    taken = {peer: [] for peer in ["null", *peers]}
+def take_turns(workers, arguments, peers, rounds):
+    """For each peer what its workers, run with these arguments, answer, round by round."""
+    taken = {peer: [] for peer in peers}
     for start in range(0, rounds, ROUNDS_OF_A_PROCESS):
-        part = take_turns(workers, workload, form, list(taken), min(ROUNDS_OF_A_PROCESS, rounds - start))
-        for peer, nanoseconds in part.items():
-            taken[peer] += nanoseconds
-    driver = min(taken["null"])  # what disturbs a round only adds to it
-    net = {peer: [max(own - driver, 0.01) for own in taken[peer]] for peer in peers}
-    row = {
-        peer: {
-            "median": statistics.median(net[peer]),
-            "minimum": min(net[peer]),
-            "share": statistics.median(mine / own for mine, own in zip(net[REFERENCE], net[peer])),
-            "rounds": [round(value, 3) for value in net[peer]],
-        }
-        for peer in peers
+        part = take_some_turns(workers, arguments, peers, min(ROUNDS_OF_A_PROCESS, rounds - start))
+        for peer, answers in part.items():
+            taken[peer] += answers
+    return taken
+
+
+def net_times(taken, null):
+    """taken: for each peer its nanoseconds of a pair, round by round. Returns for each peer but the null peer
+    what they are without the driver, and what that is."""
+    driver = min(taken[null])  # what disturbs a round only adds to it
+    return {peer: [max(own - driver, 0.01) for own in times]
+            for peer, times in taken.items() if peer != null}, driver
+
+
+def summary(net, peer):
+    own = net[peer]
+    return {
+        "median": statistics.median(own),
+        "minimum": min(own),
+        "share": statistics.median(mine / other for mine, other in zip(net[REFERENCE], own)),
+        "rounds": [round(value, 3) for value in own],
     }
-    row["driver"] = driver
-    return row
+
+
+def measure_workload(workers, workload, form, peers, rounds):
+    answers = take_turns(workers, ["time", workload, form], ["null", *peers], rounds)
+    taken = {peer: [nanoseconds / pairs for nanoseconds, pairs in own] for peer, own in answers.items()}
+    net, driver = net_times(taken, "null")
+    return {**{peer: summary(net, peer) for peer in peers}, "driver": driver}
 
 
 def measure(workers, workloads, form, peers, rounds):

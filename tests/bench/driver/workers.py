@@ -6,10 +6,14 @@ import subprocess
 
 REFERENCE = "slabheap"
 FINE = "heap-fine"  # heap, out of an archive with the fine size classes
+RELAXED = "slabheap-relaxed"  # slabheap, out of an archive with the relaxed claim
 PEERS = ["slabheap", "heap", FINE, "seed", "glibc", "mimalloc", "jemalloc", "tcmalloc"]
 REGION_PEERS = ["heap", FINE, "seed"]  # of those that manage a region, the ones that are looked at closely
 GENERAL_PEERS = ["glibc", "mimalloc", "jemalloc", "tcmalloc"]
+THREAD_PEERS = ["slabheap", RELAXED, "heap-spin", *GENERAL_PEERS]  # those that threads may share
 WORKLOADS = ["W1", "W2", "W2r", "W3", "W4", "W5", "W6"]
+PRIVATE_WORKLOADS = ["T1", "T1r"]  # of threads that have nothing to do with each other
+THREAD_WORKLOADS = [*PRIVATE_WORKLOADS, "T2", "T3"]
 FORMS = ["free", "free_sized"]
 
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30

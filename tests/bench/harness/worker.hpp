@@ -13,11 +13,13 @@
 
 #include "memory_use.hpp"
 #include "scale.hpp"
+#include "thread_rounds.hpp"
 
 namespace slabheap::bench {
 
 constexpr char const* worker_usage = R"(Usage: WORKER about
        WORKER time WORKLOAD free|free_sized
+       WORKER threads WORKLOAD
        WORKER count WORKLOAD...
        WORKER suspects|worst gate|full free|free_sized HEAP_BYTES PAIRS
        WORKER scale HEAP_BYTES...
@@ -37,11 +39,12 @@ inline size_t number(std::string_view text) {
     return value;
 }
 
-inline Workload const& workload(std::string_view name) {
-    Workload const* const found = find_workload(name);
+inline auto const& known(auto const* found) {
     if (found == nullptr) misused();
     return *found;
 }
+
+inline Workload const& workload(std::string_view name) { return known(find_workload(name)); }
 
 inline FreeForm form(std::string_view name) {
     if (name != "free" && name != "free_sized") misused();
@@ -84,6 +87,39 @@ void find_worst(FreeForm form, WorstRequest const& request) {
                               : worst_calls<FreeForm::by_address>(peer, request);
 }
 
+// What only some peers can be asked for.
+template <Peer P>
+bool does_more(std::span<char*> arguments) {
+    size_t const count = arguments.size();
+    std::string_view const command = arguments[0];
+    if constexpr (SharedPeer<P>) {
+        if (command == "threads" && count == 2) {
+            time_threads(started_peer<P>(), known(find_thread_workload(arguments[1])));
+            return true;
+        }
+    }
+    if constexpr (RegionPeer<P>) {
+        static P peer;
+        if (command == "scale" && count >= 2) {
+            for (char const* const bytes : arguments.subspan(1)) scale(peer, number(bytes));
+            return true;
+        }
+        if (command == "crowd" && count >= 2) {
+            for (char const* const blocks : arguments.subspan(1)) {
+                in_child([&] { crowd(peer, number(blocks)); });
+            }
+            return true;
+        }
+        if (command == "memory" && count >= 3) {
+            for (char const* const bytes : arguments.subspan(2)) {
+                memory_use(peer, number(bytes), number(arguments[1]));
+            }
+            return true;
+        }
+    }
+    return false;
+}
+
 template <Peer P>
 int worker(int argc, char** argv) {
     prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);  // no peer is given large pages that others lack
@@ -100,22 +136,7 @@ int worker(int argc, char** argv) {
         WorstRequest const request{number(arguments[3]), static_cast<uint32_t>(number(arguments[4])),
                                    command == "suspects", std::string_view(arguments[1]) == "full"};
         find_worst<P>(form(arguments[2]), request);
-    } else if constexpr (RegionPeer<P>) {
-        static P peer;
-        if (command == "scale" && count >= 2) {
-            for (char const* const bytes : arguments.subspan(1)) scale(peer, number(bytes));
-        } else if (command == "crowd" && count >= 2) {
-            for (char const* const blocks : arguments.subspan(1)) {
-                in_child([&] { crowd(peer, number(blocks)); });
-            }
-        } else if (command == "memory" && count >= 3) {
-            for (char const* const bytes : arguments.subspan(2)) {
-                memory_use(peer, number(bytes), number(arguments[1]));
-            }
-        } else {
-            misused();
-        }
-    } else {
+    } else if (count == 0 || !does_more<P>(arguments)) {
         misused();
     }
     return 0;

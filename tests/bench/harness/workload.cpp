@@ -44,14 +44,28 @@ Workload const workloads[7] = {
     {"W6", Shape::replace, 20'000, 200'000, false, true, kernel_like_size},
 };
 
-Workload const* find_workload(std::string_view name) {
-    auto const found = std::find_if(std::begin(workloads), std::end(workloads),
-                                    [&](Workload const& workload) { return workload.name == name; });
-    return found != std::end(workloads) ? found : nullptr;
+ThreadWorkload const thread_workloads[4] = {
+    {"T1", Pattern::apart, workloads[0]},
+    {"T1r", Pattern::apart, workloads[6]},
+    {"T2", Pattern::one_way, workloads[6]},
+    {"T3", Pattern::both_ways, workloads[6]},
+};
+
+namespace {
+
+template <class Table>
+auto find(Table const& table, std::string_view name) {
+    auto const found = std::ranges::find(table, name, [](auto const& entry) { return entry.name; });
+    return found != std::end(table) ? found : nullptr;
 }
 
-Trace::Trace(Workload const& of, uint32_t live, uint32_t pairs) : workload(of), batches(0) {
-    Random random(0x51ab);
+}  // namespace
+
+Workload const* find_workload(std::string_view name) { return find(workloads, name); }
+ThreadWorkload const* find_thread_workload(std::string_view name) { return find(thread_workloads, name); }
+
+Trace::Trace(Workload const& of, uint32_t live, uint32_t pairs, uint64_t seed) : workload(of), batches(0) {
+    Random random(seed);
     bool const replaces = of.shape == Shape::replace;
     first_sizes.resize(replaces ? live : 0);
     for (uint32_t& size : first_sizes) size = of.size(random);

@@ -35,7 +35,25 @@ struct Workload {
 };
 
 extern Workload const workloads[7];
+
+// What two threads do.
+enum class Pattern {
+    apart,      // each the workload, with blocks of its own
+    one_way,    // the first allocates the workload's sizes, the second frees the blocks
+    both_ways,  // each allocates, and frees what the other has allocated
+};
+
+struct ThreadWorkload {
+    std::string_view name;
+    Pattern pattern;
+    Workload const& of;
+};
+
+extern ThreadWorkload const thread_workloads[4];
+
+// nullptr: none has this name.
 Workload const* find_workload(std::string_view name);
+ThreadWorkload const* find_thread_workload(std::string_view name);
 
 // `slot` is the place of a block among the live ones.
 struct Step {
@@ -44,7 +62,7 @@ struct Step {
 };
 
 struct Trace {
-    Trace(Workload const& of, uint32_t live, uint32_t pairs);
+    Trace(Workload const& of, uint32_t live, uint32_t pairs, uint64_t seed = 0x51ab);
     explicit Trace(Workload const& of) : Trace(of, of.live, of.pairs) {}
 
     Workload const& workload;

@@ -8,6 +8,7 @@
 namespace {
 
 struct Glibc {
+    static constexpr bool shared = true;
     static std::string version() { return gnu_get_libc_version(); }
     void* alloc(size_t size) { return std::malloc(size); }
     void free(void* start) { std::free(start); }

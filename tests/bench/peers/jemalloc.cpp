@@ -10,6 +10,7 @@
 namespace {
 
 struct Jemalloc {
+    static constexpr bool shared = true;
     static std::string version() {
         std::string const whole = JEMALLOC_VERSION;  // 5.3.0-0-g54eaed1d
         return whole.substr(0, whole.find('-'));

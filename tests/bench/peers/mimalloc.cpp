@@ -6,6 +6,7 @@
 namespace {
 
 struct Mimalloc {
+    static constexpr bool shared = true;
     static std::string version() {
         int const number = mi_version();  // 209: 2.0.9
         return std::to_string(number / 100) + '.' + std::to_string(number / 10 % 10) + '.' +

@@ -8,6 +8,7 @@
 namespace {
 
 struct CAbi {
+    static constexpr bool shared = true;
     bool init(void* start, size_t size) { return slab_heap_init(start, size) == SLAB_OK; }
     void* alloc(size_t size, size_t align = 16) { return slab_alloc(size, align); }
     void free(void* start) { slab_free(start); }

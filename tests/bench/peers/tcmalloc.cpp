@@ -6,6 +6,7 @@
 namespace {
 
 struct Tcmalloc {
+    static constexpr bool shared = true;
     static std::string version() {
         int major, minor;
         tc_version(&major, &minor, nullptr);
