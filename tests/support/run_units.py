@@ -66,9 +66,15 @@ class Unit:
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("build", help="a Meson build directory")
-    listed = subprocess.run(["meson", "introspect", "--tests", parser.parse_args().build],
+    parser.add_argument("unit", nargs="*", help="one to run, instead of all")
+    arguments = parser.parse_args()
+    listed = subprocess.run(["meson", "introspect", "--tests", arguments.build],
                             capture_output=True, text=True, check=True).stdout
     units = [Unit(test) for test in json.loads(listed)]
+    if arguments.unit:
+        units = [unit for unit in units if unit.name in arguments.unit]
+        if len(units) != len(arguments.unit):
+            sys.exit(f"{arguments.build} has not all of the units {' '.join(arguments.unit)}")
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         for unit in pool.map(Unit.run, units):
             print(f"{unit.name:<20} {unit.passed:>4} passed, {unit.failed} failed, {unit.seconds:.1f} s")

@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: MIT
+//
+// Interrupt handlers and NMIs that call the heap in the midst of its own calls: between any two instructions.
+// The call and what interrupts it both do what they would do alone; no block is lost, none is handed out
+// twice.
+#include "interruption.hpp"
+#include "shared_test_heap.hpp"
+
+#include <algorithm>
+#include <map>
+#include <memory>
+
+namespace slabheap::test {
+namespace {
+
+// CPU 0, on which all happens. Its lock keeps interrupts out, but not NMIs.
+struct Cpu {
+    static inline volatile bool is_nmi, is_locked;
+
+    static size_t index(size_t) { return 0; }
+    static bool may_wait() { return !is_nmi; }
+    static bool is_alone(size_t cpus) { return cpus == 1; }
+    static void stop_preemption() {}
+    static void resume_preemption() {}
+    static void pause() {}
+};
+
+struct Lock {
+    void lock() {
+        if (!try_lock(false)) __builtin_trap();  // it would wait for ever
+    }
+    bool try_lock(bool) {
+        if (Cpu::is_locked) return false;
+        Cpu::is_locked = true;
+        asm volatile("" ::: "memory");
+        return true;
+    }
+    void unlock() {
+        asm volatile("" ::: "memory");
+        Cpu::is_locked = false;
+    }
+};
+
+using TheHeap = SharedHeap<Cpu, Lock>;
+
+// What the call, or what interrupts it, has and did. Each keeps its own, without a lock of course.
+class Books {
+public:
+    explicit Books(TheHeap& heap) : heap_(heap) {}
+
+    void* allocate(size_t size) {
+        void* const block = heap_.allocate({size, 8});
+        took(block, size);
+        return block;
+    }
+    void took(void* block, size_t size) {
+        if (block == nullptr) {
+            ++failures;
+            return;
+        }
+        ++allocations;
+        if (count_ == most) __builtin_trap();
+        blocks_[count_++] = {block, size};
+    }
+    void free(void* block) {
+        if (block == nullptr) return;
+        forget(block);
+        heap_.deallocate(block, site);
+    }
+    void forget(void* block) {
+        ++frees;
+        for (size_t i = 0; i < count_; ++i) {
+            if (blocks_[i].start == block) blocks_[i] = blocks_[--count_];
+        }
+    }
+    void resize(void*& block, size_t size) {
+        forget(block);
+        void* const moved = heap_.reallocate(block, {size, 8}, site);
+        if (moved == block) --frees, --allocations;
+        took(moved, size);
+        block = moved;
+    }
+    TheHeap& heap() { return heap_; }
+
+    void keep(size_t size, size_t number) {
+        for (size_t i = 0; i < number; ++i) kept.push_back(allocate(size));
+    }
+    void free_kept() {
+        for (void* block : kept) free(block);
+        kept.clear();
+    }
+    // Each block is there, and no other reaches into it.
+    void check(std::map<uintptr_t, size_t>& all) {
+        for (size_t i = 0; i < count_; ++i) {
+            const auto [start, size] = blocks_[i];
+            EXPECT_TRUE(heap_.owns(start));
+            EXPECT_TRUE(all.emplace(address_of(start), heap_.usable_size(start, site)).second)
+                << "handed out twice";
+            EXPECT_GE(heap_.usable_size(start, site), size);
+        }
+    }
+    void free_all() {
+        while (count_ != 0) free(blocks_[0].start);
+    }
+
+    std::vector<void*> kept;
+    size_t allocations = 0, frees = 0, failures = 0;
+
+private:
+    struct Block {
+        void* start;
+        size_t size;
+    };
+    static constexpr size_t most = 512;
+
+    TheHeap& heap_;
+    Block blocks_[most];
+    size_t count_ = 0;
+};
+
+struct World {
+    World(std::byte* memory, size_t size, void* fronts, size_t cpus) {
+        Cpu::is_nmi = false;
+        Cpu::is_locked = false;
+        EXPECT_EQ(SLAB_OK, heap.init(memory, size));
+        EXPECT_EQ(SLAB_OK, heap.set_cpus(cpus, fronts, cpu_memory(cpus)));
+        heap.set_fault_handler([](const slab_fault* fault) { ADD_FAILURE() << describe(*fault); });
+    }
+
+    void expect_sound() {
+        slab_audit found{};
+        EXPECT_EQ(SLAB_OK, heap.audit(&found)) << found.invariant << " at " << found.address;
+        std::map<uintptr_t, size_t> all;
+        call.check(all);
+        handler.check(all);
+        for (auto block = all.begin(); block != all.end(); ++block) {
+            const auto next = std::next(block);
+            EXPECT_TRUE(next == all.end() || next->first - block->first >= block->second) << "blocks overlap";
+        }
+        slab_stats stats;
+        heap.stats(stats);
+        EXPECT_EQ(call.allocations + handler.allocations, stats.allocations);
+        EXPECT_EQ(call.frees + handler.frees, stats.frees);
+        EXPECT_EQ(call.failures + handler.failures, stats.failures);
+        call.free_all();
+        handler.free_all();
+        EXPECT_NE(nullptr, heap.allocate_pages(stats.total_bytes / page_size)) << "a page is lost";
+    }
+
+    TheHeap heap;
+    Books call{heap};
+    Books handler{heap};
+};
+
+constexpr size_t size = 1000;
+
+// A call, and the state it starts from.
+struct Call {
+    const char* name;
+    void (*prepare)(Books&);
+    void (*make)(Books&);
+};
+void allocate_one(Books& b) { b.allocate(size); }
+void free_kept(Books& b) { b.free_kept(); }
+void keep_all(Books& b) {
+    while (void* block = b.allocate(size)) b.kept.push_back(block);
+}
+
+constexpr Call calls[] = {
+    {"AllocatesFromTheStack", [](Books& b) { b.keep(size, 5), b.free_kept(); }, allocate_one},
+    {"AllocatesFromTheWord", [](Books& b) { b.keep(size, 1); }, allocate_one},
+    {"AllocatesTheLastOfTheWord", [](Books& b) { b.keep(size, 2); },
+     [](Books& b) { b.allocate(size), b.allocate(size); }},
+    {"AllocatesFromANewPage", [](Books&) {}, allocate_one},
+    {"AllocatesFromARoomyPage", [](Books& b) { b.keep(size, 80), b.free_kept(), b.keep(size, 40); },
+     allocate_one},
+    {"AllocatesPages", [](Books&) {}, [](Books& b) { b.allocate(3 * page_size); }},
+    {"AllocatesZeroed", [](Books&) {},
+     [](Books& b) {
+         b.took(b.heap().allocate_zeroed(1, {100, 8}), 100);
+     }},
+    {"AllocatesWhenThereIsNone", keep_all, allocate_one},
+    {"AllocatesPagesWhenThereAreNone", [](Books& b) { keep_all(b), b.free(b.kept[0]); },
+     [](Books& b) { b.allocate(2 * page_size); }},
+    {"FreesOntoTheStack", [](Books& b) { b.keep(size, 2); }, free_kept},
+    {"FreesOntoAFullStack",
+     [](Books& b) {
+         b.keep(size, 52);
+         for (size_t i = 0; i < 48; ++i) b.free(b.kept[i]);
+         b.kept.erase(b.kept.begin(), b.kept.begin() + 48);
+     },
+     free_kept},
+    {"FreesPages", [](Books& b) { b.keep(3 * page_size, 1); }, free_kept},
+    {"Resizes", [](Books& b) { b.keep(100, 1); }, [](Books& b) { b.resize(b.kept[0], 200); }},
+    {"ResizesInPlace", [](Books& b) { b.keep(3 * page_size, 1); },
+     [](Books& b) {
+         b.resize(b.kept[0], page_size);
+         b.resize(b.kept[0], 2 * page_size);
+     }},
+};
+
+struct Handler {
+    const char* name;
+    void (*handle)(Books&);
+};
+constexpr Handler handlers[] = {
+    {"Allocation", allocate_one},
+    {"Free", [](Books& b) { b.free(b.kept[0]); }},
+    {"LargeFree", [](Books& b) { b.free(b.kept[1]); }},
+    {"All",
+     [](Books& b) {
+         void* const first = b.allocate(size);
+         b.free(b.kept[0]);
+         void* const second = b.allocate(size);
+         b.free(first);
+         b.free(b.kept[1]);
+         b.free(b.allocate(2 * page_size));
+         b.allocate(64);
+         b.free(second);
+     }},
+};
+
+struct Case {
+    Call call;
+    bool is_nmi;
+    size_t cpus;
+};
+
+class Interrupts : public ::testing::TestWithParam<Case> {
+protected:
+    static constexpr size_t heap_size = 256 * KiB;
+
+    std::unique_ptr<World> prepared() {
+        auto world = std::make_unique<World>(memory_.start(), heap_size, fronts_.start(), GetParam().cpus);
+        world->handler.keep(size, 1);
+        world->handler.keep(2 * page_size, 1);
+        GetParam().call.prepare(world->call);
+        return world;
+    }
+
+    TestMemory memory_{heap_size, 0, TestMemory::Content::zero};
+    TestMemory fronts_{cpu_memory(2)};
+    Interruption interruption_;
+};
+
+TEST_P(Interrupts, AtAnyInstructionDoNoHarm) {
+    const auto [call, is_nmi, cpus] = GetParam();
+    const auto is_open = [is_nmi] { return is_nmi || !Cpu::is_locked; };
+    std::unique_ptr<World> world = prepared();
+    const auto make = [&world, &call = call] { call.make(world->call); };
+    const auto places = interruption_.places_in(make, is_open);
+    world->expect_sound();
+    EXPECT_GT(places.size(), 50u);
+    for (const Handler& handler : handlers) {
+        for (size_t i = 0; i < places.size(); ++i) {
+            world = prepared();
+            const auto interrupt = [&] {
+                Cpu::is_nmi = is_nmi;
+                handler.handle(world->handler);
+                Cpu::is_nmi = false;
+            };
+            EXPECT_TRUE(interruption_.at(places[i], make, interrupt));
+            world->expect_sound();
+            ASSERT_FALSE(HasFailure()) << handler.name << " before instruction " << i << " of "
+                                       << places.size() << ", at " << Interruption::address(places[i]);
+        }
+    }
+}
+
+std::vector<Case> cases() {
+    std::vector<Case> all;
+    for (const Call& call : calls) {
+        for (const bool is_nmi : {false, true}) {
+            for (const size_t cpus : {size_t{1}, size_t{2}}) all.push_back({call, is_nmi, cpus});
+        }
+    }
+    return all;
+}
+INSTANTIATE_TEST_SUITE_P(Of, Interrupts, ::testing::ValuesIn(cases()), [](auto const& entry) {
+    return std::string(entry.param.call.name) + (entry.param.is_nmi ? "ByAnNmi" : "ByAnInterrupt") +
+           (entry.param.cpus == 1 ? "OnOneCpu" : "OnTwo");
+});
+
+}  // namespace
+}  // namespace slabheap::test
