@@ -171,9 +171,8 @@ Freed CpuHeap::free(CpuFronts* fronts, uintptr_t address, Claim const& expected,
         return claimed ? Freed::large : Freed::not_a_block;
     }
     // In the fronts first: so who closes them waits until a claimed slot is somewhere.
-    bool in_front = false;
-    if (fronts != nullptr && way != Way::pool) in_front = way == Way::front ? enter(*fronts) : begin(*fronts);
-    if (!in_front && way == Way::front && atomic::load<atomic::relaxed>(closed_) != 0) return Freed::closed;
+    bool const in_front = way == Way::front && fronts != nullptr && enter(*fronts);
+    if (way == Way::front && !in_front && atomic::load<atomic::relaxed>(closed_) != 0) return Freed::closed;
     bool const claimed = claim(view.live(address), is_alone);
     if (claimed && in_front) keep_slot_shared(*fronts, block.size_class, address);
     if (claimed && !in_front) put_pooled_slot(block.size_class, address);

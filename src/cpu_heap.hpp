@@ -108,7 +108,7 @@ public:
     [[gnu::cold]] void open();
     static bool is_busy(CpuFronts const& fronts) { return atomic::load<atomic::acquire>(fronts.busy) != 0; }
 
-    // Claims a block, and takes a slot back. Way::lock: [locked].
+    // Claims a block, and takes a slot back.
     [[gnu::cold]] Freed free(CpuFronts* fronts, uintptr_t address, Claim const& expected, bool is_alone,
                              Way way);
     using HeapCore::make_pending;

@@ -39,11 +39,11 @@ struct Diagnosis {
     size_t block_size;
 };
 
-// How a slot is freed: by the front of its CPU, by the front while the page lock is held, or by its pool.
-enum class Way { front, lock, pool };
+// Where a freed slot goes.
+enum class Way { front, pool };
 
 // What freeing an address has come to. Of a large block the pages are still to be settled; closed: nothing
-// was done, because fronts are used under the lock just now.
+// was done, because what is free is wanted in the pools just now.
 enum class Freed { done, large, not_a_block, wrong_size, closed };
 
 // Where a search goes on.

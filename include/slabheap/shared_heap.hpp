@@ -328,7 +328,7 @@ private:
         Freed freed = core_.free(fronts, number(ptr), expected, is_alone(), Way::front);
         if (freed == Freed::closed) {
             bool const holds = acquire(may_wait());
-            freed = core_.free(fronts, number(ptr), expected, is_alone(), holds ? Way::lock : Way::pool);
+            freed = core_.free(fronts, number(ptr), expected, is_alone(), Way::pool);
             if (holds) lock_.unlock();
         }
         if (freed == Freed::large) return settle(number(ptr));
