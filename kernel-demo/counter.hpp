@@ -11,7 +11,7 @@ namespace demo {
 
 class Counter {
 public:
-    void count() { __atomic_store_n(&value_, value_ + 1, __ATOMIC_RELAXED); }
+    void count(size_t more = 1) { __atomic_store_n(&value_, value_ + more, __ATOMIC_RELAXED); }
     size_t read() const { return __atomic_load_n(&value_, __ATOMIC_RELAXED); }
 
 private:

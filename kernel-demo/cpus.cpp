@@ -9,8 +9,15 @@
 #include "print.h"
 #include "record.h"
 #include "report.hpp"
+#include "slabheap/slabheap.h"
 
 namespace demo {
+
+namespace {
+
+size_t bytes_for_cpus;
+
+}  // namespace
 
 void start_cpus(const boot_info& boot) {
     heading("CPUs");
@@ -24,6 +31,24 @@ void start_cpus(const boot_info& boot) {
     Check check("started");
     check.require(cpus.running == cpus.listed, cpus.note);
     check.done("%zu running: %s", cpus.running, cpus.note);
+}
+
+void share_heap(const boot_info& boot) {
+    Check check("the heap's CPUs");
+    size_t count = machine_cpu_count();
+    size_t size = slab_cpu_memory(count);
+    void* memory = size == 0 ? nullptr : slab_alloc(size, SLAB_PAGE_SIZE);
+    if (check.require(memory != nullptr || size == 0, "the heap has memory for them")) {
+        bytes_for_cpus = memory == nullptr ? 0 : slab_usable_size(memory);
+        int status = slab_heap_set_cpus(count, memory, size);
+        check.require(status == SLAB_OK, slab_status_string(status));
+        if (!told_to(boot, "barrier=none")) slab_heap_set_barrier_hook(machine_barrier_all);
+    }
+    check.done("%zu, which takes %s of it", count, size_text(bytes_for_cpus).text);
+}
+
+size_t shared_heap_bytes() {
+    return bytes_for_cpus;
 }
 
 }  // namespace demo

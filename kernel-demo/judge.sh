@@ -69,6 +69,7 @@ slabheap $version on $arch: .*
  .* usable: heap region 1
  .* usable: heap region 2
   \[ok\]   started \.* $cpus running: .*
+  \[ok\]   the heap's CPUs \.* $cpus, .*
 END
     if $storm; then expected_of_storm; else expected_of_demonstration; fi
     expected_checks invariants books
@@ -93,8 +94,10 @@ END
 
 expected_of_storm() {
     local cpu
-    for ((cpu = 0; cpu < cpus; cpu++)); do echo " +$cpu( +[1-9][0-9]*){2} +[0-9]+( +[1-9][0-9]*){2}"; done
-    expected_checks 'what a storm needs' "the CPUs' shares" blocks 'heap of the storm'
+    for ((cpu = 0; cpu < cpus; cpu++)); do echo " +$cpu( +[1-9][0-9]*){3} +[0-9]+( +[1-9][0-9]*){2}"; done
+    if [ "$cpus" != 1 ]; then expected_checks 'racing frees'; fi
+    expected_checks 'what a storm needs' "the CPUs' shares" blocks requests 'heap after the storm' \
+        exhaustion recovery
 }
 
 # Adds to the number of checks; dies, after the log, when one fails.

@@ -65,6 +65,12 @@ void machine_stop_timer(void);
 void machine_send_nmi(size_t cpu);
 
 /*
+ * Makes every other CPU pass a full memory barrier after the call and before its return, whatever it is at:
+ * by an NMI. Any context. Returns 1; to be the heap's barrier hook.
+ */
+int machine_barrier_all(void);
+
+/*
  * Stops all other CPUs where they are, for good, so that this one can tell what is wrong. If several CPUs
  * call it, it returns on the first of them. May be called from anywhere, and again.
  */

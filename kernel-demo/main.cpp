@@ -45,7 +45,7 @@ void audit(size_t used_at_start) {
 
     Check books("books");
     slab_heap_stats(&stats);
-    books.require(stats.used_bytes == used_at_start, "what was allocated was freed");
+    books.require(stats.used_bytes == used_at_start + shared_heap_bytes(), "what was allocated was freed");
     books.done("%zu out, %zu back, %zu held by boot", stats.allocations, stats.frees,
                stats.allocations - stats.frees);
 }
@@ -56,9 +56,10 @@ void run(const boot_info& boot) {
     show_memory_map(boot);
     start_cpus(boot);
     slab_heap_stats(&stats);
+    if (!told_to(boot, "bench")) share_heap(boot);
     show_figures(boot);
     if (told_to(boot, "bench")) {
-        run_bench();
+        run_bench(boot);
     } else if (told_to(boot, "storm")) {
         run_storm(boot);
     } else {

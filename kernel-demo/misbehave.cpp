@@ -4,6 +4,7 @@
 #include "misbehave.hpp"
 
 #include "command_line.hpp"
+#include "hooks.h"
 #include "log.h"
 #include "machine.h"
 #include "report.hpp"
@@ -67,31 +68,35 @@ constexpr Crash crashes[] = {
     for (volatile bool forever = true; forever;) continue;
 }
 
-[[gnu::noinline]] void panic_in_storm(SharedHeap&) {
+[[gnu::noinline]] void panic_in_storm() {
     panic("the command line says so");
 }
 
-[[gnu::noinline]] void overflow_stack_in_storm(SharedHeap&) {
+[[gnu::noinline]] void overflow_stack_in_storm() {
     overflow_stack();
 }
 
-[[gnu::noinline]] void hang_in_storm(SharedHeap&) {
+[[gnu::noinline]] void hang_in_storm() {
     hang();
 }
 
 // Not one freed twice, because another CPU may have the block by then.
-[[gnu::noinline]] void free_inside_in_storm(SharedHeap& heap) {
-    heap.free(static_cast<char*>(heap.allocate(100)) + 16);
+[[gnu::noinline]] void free_inside_in_storm() {
+    char* block;
+    do {
+        block = static_cast<char*>(slab_alloc(100, 16));
+    } while (block == nullptr);
+    slab_free(block + 16);
 }
 
-// The heap calls its fault handler before it gives up what it holds.
 void hang_in_handler(const slab_fault*) {
+    cpu_stop_interrupts();
     hang();
 }
 
-[[gnu::noinline]] void hang_in_call(SharedHeap& heap) {
-    heap.set_fault_handler(hang_in_handler);
-    free_inside_in_storm(heap);
+[[gnu::noinline]] void hang_in_call() {
+    slab_heap_set_fault_handler(hang_in_handler);
+    free_inside_in_storm();
 }
 
 struct StormEnd {
@@ -99,9 +104,9 @@ struct StormEnd {
     Mischief run;
 };
 constexpr StormEnd storm_ends[] = {
-    {"storm=panic", panic_in_storm},       {"storm=stack", overflow_stack_in_storm},
+    {"storm=panic", panic_in_storm},        {"storm=stack", overflow_stack_in_storm},
     {"storm=misuse", free_inside_in_storm}, {"storm=hang", hang_in_storm},
-    {"storm=lock", hang_in_call},
+    {"storm=call", hang_in_call},
 };
 
 }  // namespace

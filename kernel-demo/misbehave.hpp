@@ -5,7 +5,6 @@
 #define KERNEL_DEMO_MISBEHAVE_HPP
 
 #include "boot_info.h"
-#include "shared_heap.hpp"
 
 namespace demo {
 
@@ -14,9 +13,9 @@ namespace demo {
 void misbehave_as_told(const boot_info& boot);
 
 // What one CPU is to do in the midst of a storm, as the command line says: "storm=panic", "storm=stack" (it
-// overflows), "storm=misuse" (of the storm's heap), "storm=hang", or "storm=lock" (it hangs in a call of the
-// heap). Null: nothing.
-using Mischief = void (*)(SharedHeap&);
+// overflows), "storm=misuse" (of the heap), "storm=hang", or "storm=call" (it hangs in a call of the heap,
+// with interrupts off). Null: nothing.
+using Mischief = void (*)();
 Mischief mischief_of(const boot_info& boot);
 
 }  // namespace demo

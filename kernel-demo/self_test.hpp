@@ -22,6 +22,9 @@ void test_reserve();
 void test_exhaustion();
 void test_out_of_memory_hook();
 
+// Several CPUs, whose clocks have been measured: test_cpus.cpp
+void test_racing_frees();
+
 // Broken contracts: test_misuse.cpp
 void test_misuse();
 

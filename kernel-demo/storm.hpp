@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// The storm: all CPUs use one heap at once, in threads, in a timer's interrupts and, where the heap serves
-// them, in NMIs. They free their own blocks and each other's. In the end all of it must have come back.
+// The storm: all CPUs use the heap at once, in threads, in a timer's interrupts and in NMIs. They free
+// their own blocks and each other's, and run out of memory now and then. In the end all of it must have
+// come back.
 #ifndef KERNEL_DEMO_STORM_HPP
 #define KERNEL_DEMO_STORM_HPP
 

@@ -6,6 +6,7 @@
 
 #include "machine_cpus.h"
 #include "pattern.hpp"
+#include "slabheap/slabheap.h"
 
 namespace demo {
 
@@ -18,6 +19,7 @@ namespace {
 
 constexpr size_t kib = 1024;
 constexpr size_t most_bytes = 64 * kib;
+constexpr size_t align = 16;
 constexpr uintptr_t most_cpus = MACHINE_MOST_CPUS;
 constexpr uintptr_t workers = most_cpus * CONTEXTS;
 
@@ -49,22 +51,26 @@ size_t draw_size(Random& random) {
 
 }  // namespace
 
-void StormWorker::start(SharedHeap& heap, size_t cpu, cpu_context context) {
-    heap_ = &heap;
+void StormWorker::start(const Shortages& shortages, size_t cpu, cpu_context context) {
+    shortages_ = &shortages;
+    context_ = context;
     mark_ = context * most_cpus + cpu;
     random_ = Random(static_cast<uint32_t>(mark_ + 1) * 0x9e3779b1u);
 }
 
-void StormWorker::step() {
+bool StormWorker::step() {
     StormBlock*& place = blocks_[random_.below(most_blocks)];
     StormBlock* block = place;
     if (block == nullptr) {
-        place = allocate();
-        return;
+        Shortages::Moment before = shortages_->now();
+        if (before.is_on && before.number == refused_in_) return false;
+        place = allocate(before);
+        return true;
     }
     place = nullptr;
     if (random_.below(2) == 0) block = exchange(mailboxes[random_.below(most_mailboxes)], block);
     if (block != nullptr) free(block);
+    return true;
 }
 
 void StormWorker::finish() {
@@ -81,29 +87,45 @@ void StormWorker::empty_mailboxes() {
     }
 }
 
-StormWorker::Tally StormWorker::tally() const {
-    return {allocations_.read(), frees_.read(), frees_for_others_.read(), failures_.read(),
+StormTally StormWorker::tally() const {
+    return {allocations_.read(),
+            tries_.read(),
+            frees_.read(),
+            frees_for_others_.read(),
+            refusals_.read(),
+            failures_.read(),
             __atomic_load_n(&damaged_, __ATOMIC_RELAXED)};
 }
 
-StormBlock* StormWorker::allocate() {
+StormBlock* StormWorker::allocate(Shortages::Moment before) {
     size_t size = draw_size(random_);
-    auto* block = static_cast<StormBlock*>(heap_->allocate(size));
+    bool tries = context_ != CONTEXT_THREAD && random_.below(2) == 0;
+    auto* block = static_cast<StormBlock*>(tries ? slab_try_alloc(size, align) : slab_alloc(size, align));
     if (block == nullptr) {
-        failures_.count();
+        refuse(before, tries);
         return nullptr;
     }
     allocations_.count();
+    if (tries) tries_.count();
     *block = {allocations_.read() * workers + mark_, size};
     fill(block);
     return block;
+}
+
+void StormWorker::refuse(Shortages::Moment before, bool tried) {
+    refusals_.count();
+    if (shortages_->was_on_since(before)) {
+        refused_in_ = shortages_->begun();
+    } else if (!tried && context_ != CONTEXT_NMI) {
+        failures_.count();
+    }
 }
 
 void StormWorker::free(StormBlock* block) {
     if (damaged_ == nullptr && !is_intact(block)) __atomic_store_n(&damaged_, block, __ATOMIC_RELAXED);
     if (cpu_of(block) != mark_ % most_cpus) frees_for_others_.count();
     block->seal = 0;
-    heap_->free(block);
+    slab_free(block);
     frees_.count();
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Each CPU keeps when it last got on, and when it last waited, in a cache line of its own. Where one hangs,
-// others soon wait for what it holds: all stand still, but those have waited a moment ago.
+// Each CPU keeps when it last got on, in a cache line of its own. Where one hangs, others may come to wait
+// for what it holds: the one that has stood still for longest is to blame, most likely.
 #include "watchdog.hpp"
 
 #include "hooks.h"
@@ -15,40 +15,22 @@ namespace demo {
 
 namespace {
 
-constexpr intptr_t patience_ms = 10000;
-constexpr size_t turns_awake = 128;
-constexpr size_t none = MACHINE_MOST_CPUS;
+// The more CPUs share what the emulator's computer has, the longer each may have to wait for its turn.
+intptr_t patience_ms() {
+    return 10000 + 250 * static_cast<intptr_t>(machine_cpu_count());
+}
 
 struct alignas(64) Progress {
     uintptr_t got_on_ms;
-    uintptr_t waited_ms;
-    size_t turns;  // of loops that wait
     bool is_watched;
 };
 Progress progress[MACHINE_MOST_CPUS];
 
-// What another CPU has written may be a little ahead of this one's clock.
-intptr_t since(const uintptr_t& ms, uintptr_t now) {
-    return static_cast<intptr_t>(now - __atomic_load_n(&ms, __ATOMIC_RELAXED));
-}
-
-// A CPU that has not got on for so long, and has not waited for half of it either, if that matters.
-size_t find_still(intptr_t ms, bool may_wait) {
-    uintptr_t now = machine_milliseconds();
-    for (size_t cpu = 0; cpu < machine_cpu_count(); cpu++) {
-        const Progress& its = progress[cpu];
-        if (!__atomic_load_n(&its.is_watched, __ATOMIC_RELAXED)) continue;
-        if (since(its.got_on_ms, now) < ms) continue;
-        if (may_wait || since(its.waited_ms, now) >= ms / 2) return cpu;
-    }
-    return none;
-}
-
-[[noreturn]] void report_hang(size_t culprit) {
+[[noreturn]] void report_hang(size_t culprit, intptr_t ms) {
     caller callers[MOST_CALLERS];
     machine_stop_others();
     machine_screen_close();
-    size_t seconds = static_cast<size_t>(since(progress[culprit].got_on_ms, machine_milliseconds())) / 1000;
+    size_t seconds = static_cast<size_t>(ms) / 1000;
     print("\nhang: CPU %zu has not got on for %zu seconds, says CPU %zu\n", culprit, seconds, cpu_index());
     record_start("hang");
     record_number("cpu", culprit);
@@ -64,7 +46,7 @@ size_t find_still(intptr_t ms, bool may_wait) {
 
 void watch_all() {
     uintptr_t now = machine_milliseconds();
-    for (size_t cpu = 0; cpu < machine_cpu_count(); cpu++) progress[cpu] = {now, now, 0, true};
+    for (size_t cpu = 0; cpu < machine_cpu_count(); cpu++) progress[cpu] = {now, true};
 }
 
 void get_on() {
@@ -75,21 +57,23 @@ void leave_watch() {
     __atomic_store_n(&progress[cpu_index()].is_watched, false, __ATOMIC_RELAXED);
 }
 
-// The culprit may have got on a little later than those that wait for it.
+// What another CPU has written may be a little ahead of this one's clock.
 void look_at_others() {
-    size_t still = find_still(patience_ms, true);
-    if (still == none) return;
-    size_t culprit = find_still(patience_ms / 2, false);
-    report_hang(culprit != none ? culprit : still);
+    uintptr_t now = machine_milliseconds();
+    intptr_t longest_ms = 0;
+    size_t culprit = 0;
+    for (size_t cpu = 0; cpu < machine_cpu_count(); cpu++) {
+        const Progress& its = progress[cpu];
+        intptr_t ms = static_cast<intptr_t>(now - __atomic_load_n(&its.got_on_ms, __ATOMIC_RELAXED));
+        if (ms <= longest_ms || !__atomic_load_n(&its.is_watched, __ATOMIC_RELAXED)) continue;
+        longest_ms = ms;
+        culprit = cpu;
+    }
+    if (longest_ms >= patience_ms()) report_hang(culprit, longest_ms);
 }
 
-// An emulator may let a CPU stand that others wait for, and run those that wait: so they sleep now and then.
 void wait_for_others() {
-    Progress& own = progress[cpu_index()];
     cpu_pause();
-    if (++own.turns % turns_awake != 0) return;
-    __atomic_store_n(&own.waited_ms, machine_milliseconds(), __ATOMIC_RELAXED);
-    machine_nap();
     look_at_others();
 }
 

@@ -8,8 +8,8 @@
 
 namespace demo {
 
-// From now on all CPUs are watched: one that does not get on for ten seconds ends the boot, with a report of
-// where each CPU is.
+// From now on all CPUs are watched: one that does not get on for ten seconds, or longer if there are many,
+// ends the boot, with a report of where each CPU is.
 void watch_all();
 
 // This CPU gets on.

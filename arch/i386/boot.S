@@ -23,6 +23,7 @@
 
     .section .bss
     .balign PAGE
+    .globl top_table
 top_table:
     .skip PAGE
     .globl low_table
@@ -38,9 +39,10 @@ descriptors:
     .quad 0
     .quad 0x00cf9a000000ffff            /* 0x08: code, all 4 GiB */
     .quad 0x00cf92000000ffff            /* 0x10: data, all 4 GiB */
-    .globl task_descriptors
-task_descriptors:
+    .globl own_descriptors
+own_descriptors:
     .quad 0, 0                          /* 0x18, 0x20: tasks */
+    .quad 0                             /* 0x28: the CPU's record, for GS */
 descriptors_end:
 descriptor_register:
     .word descriptors_end - descriptors - 1

@@ -17,6 +17,10 @@ const uint64_t cpu_limit = (uint64_t)1 << 32;
 enum { LOW_PAGES = 1024 };
 extern uintptr_t low_table[LOW_PAGES];
 
+/* Large pages of 4 MiB above it. */
+enum { LARGE_SHIFT = 22, LARGE = 0x80, UNCACHED = 0x18 };
+extern uintptr_t top_table[];
+
 /* The stack in use. Start-up keeps this. */
 extern struct stack kernel_stack;
 
@@ -29,6 +33,14 @@ int machine_guard(const void *page) {
     if (index >= LOW_PAGES) return 0;
     low_table[index] = 0;
     __asm__ volatile("invlpg (%0)" : : "r"(page) : "memory");
+    return 1;
+}
+
+int map_uncached(uint64_t address) {
+    uintptr_t *entry = &top_table[address >> LARGE_SHIFT];
+    if (address >= cpu_limit || (*entry & LARGE) == 0) return 0;
+    *entry |= UNCACHED;
+    __asm__ volatile("invlpg (%0)" : : "r"((uintptr_t)address) : "memory");
     return 1;
 }
 

@@ -3,6 +3,7 @@
  * A stack of its own for the double fault: its gate leads to another task, which brings one. The CPU saves
  * the registers of the task that it leaves into that one's state, where the report finds them.
  */
+#include "cpu_local.h"
 #include "exceptions.h"
 
 enum { STACK_BYTES = 8192, CODE_SEGMENT = 0x08, DATA_SEGMENT = 0x10, FLAGS = 0x02 };
@@ -20,9 +21,6 @@ struct task_state {
     uint16_t trap;
     uint16_t io_map;
 };
-
-/* The places that start-up's table of segments has for tasks. */
-extern uint64_t task_descriptors[2];
 
 static struct task_state kernel = {.io_map = sizeof(struct task_state)};
 static struct task_state report = {.io_map = sizeof(struct task_state)};
@@ -48,9 +46,11 @@ void special_stacks_start(struct gate gates[]) {
     report.flags = FLAGS;
     report.esp = (uintptr_t)stack + sizeof stack;
     report.cs = CODE_SEGMENT;
-    report.es = report.ss = report.ds = report.fs = report.gs = DATA_SEGMENT;
-    task_descriptors[0] = task_descriptor(&kernel, sizeof kernel);
-    task_descriptors[1] = task_descriptor(&report, sizeof report);
+    report.es = report.ss = report.ds = report.fs = DATA_SEGMENT;
+    report.gs = CPU_SELECTOR;
+    own_descriptors[0] = descriptor_of(&kernel, sizeof kernel, TASK_TYPE);
+    own_descriptors[1] = descriptor_of(&report, sizeof report, TASK_TYPE);
+    cpu_local_start();
     load_task(TASK_SELECTOR);
 
     gate->address_low = 0;

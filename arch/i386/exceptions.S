@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where the CPU enters on an exception: one entry per vector, 16 bytes apart. Each completes the frame that
- * exceptions.h describes: by its number, by a 0 where the CPU has not pushed an error code, and by the
- * registers. The clock's interrupt only has to be acknowledged; what waits for it is behind its hlt.
+ * Where the CPU enters on an exception or an interrupt: one entry per vector, 16 bytes apart. Each completes
+ * the frame that exceptions.h describes: by its number, by a 0 where the CPU has not pushed an error code,
+ * and by the registers. What comes back from its handler goes on where it was. The clock's interrupt only has
+ * to be acknowledged; what waits for it is behind its hlt.
  */
 
     .set WITH_ERROR_CODE, 0x60227d00    /* one bit per vector */
@@ -12,17 +13,17 @@
     .globl exception_entries
     .balign 16
 exception_entries:
-    .rept 32
+    .rept 64
     .balign 16
-    .if ((WITH_ERROR_CODE >> vector) & 1) == 0
+    .if vector > 31 || ((WITH_ERROR_CODE >> vector) & 1) == 0
     push $0
     .endif
     push $vector
-    jmp report
+    jmp enter
     .set vector, vector + 1
     .endr
 
-report:
+enter:
     cld
     push %esp
     addl $5 * 4, (%esp)                 /* esp before the CPU's frame and ours: five words */
@@ -37,9 +38,19 @@ report:
     and $-16, %esp
     sub $12, %esp
     push %ebp
-    call exception                      /* does not return */
+    call interrupt
     .globl entry_returns
 entry_returns:
+    mov %ebp, %esp
+    pop %eax
+    pop %ebx
+    pop %ecx
+    pop %edx
+    pop %esi
+    pop %edi
+    pop %ebp
+    add $3 * 4, %esp                    /* esp, which comes back by itself, the vector and the error code */
+    iret
 
     .globl clock_entry
 clock_entry:

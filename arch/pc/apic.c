@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The local APIC's registers (Intel 64 and IA-32 Architectures Software Developer's Manual 3, chapter 11), in
- * memory, 16 bytes apart. The command register is two words, and sends when the lower is written: no
- * interrupt may come in between that writes it too.
+ * The local APIC's registers (Intel 64 and IA-32 Architectures Software Developer's Manual 3, chapter 11),
+ * in memory, 16 bytes apart. The command register is two words, and sends when the lower is written. No
+ * interrupt may come in between that writes it too; an NMI, which may, leaves the upper word as it was.
  */
 #include "apic.h"
 
@@ -26,6 +26,7 @@ enum { /* registers, by their offset */
 };
 enum { FIXED = 0, TO_NMI = 4 << 8, TO_INIT = 5 << 8, TO_STARTUP = 6 << 8, TO_EXTERNAL = 7 << 8 };
 enum { IS_PENDING = 1 << 12, ASSERT = 1 << 14, MASKED = 1 << 16, PERIODIC = 1 << 17, ON = 1 << 8 };
+enum { TO_OTHERS = 3 << 18 }; /* whatever the upper word says */
 enum { BY_16 = 3, LONGEST_WAIT = 100000 };
 enum { BASE_MSR = 0x1b, BASE_ON = 1 << 11, BASE_X2APIC = 1 << 10, CPUID_APIC = 1 << 9 };
 
@@ -70,12 +71,25 @@ uint8_t apic_number(void) {
     return (uint8_t)(get(NUMBER) >> 24);
 }
 
+static void wait_until_sent(void) {
+    for (unsigned i = 0; i < LONGEST_WAIT && (get(COMMAND) & IS_PENDING) != 0; i++) cpu_pause();
+}
+
 static void command(uint8_t number, uint32_t what) {
     uintptr_t flags = cpu_stop_interrupts();
+    uint32_t interrupted = get(COMMAND_TO);
+    wait_until_sent();
     set(COMMAND_TO, (uint32_t)number << 24);
     set(COMMAND, what | ASSERT);
-    for (unsigned i = 0; i < LONGEST_WAIT && (get(COMMAND) & IS_PENDING) != 0; i++) cpu_pause();
+    wait_until_sent();
+    set(COMMAND_TO, interrupted);
     cpu_restore_interrupts(flags);
+}
+
+void apic_send_nmi_to_others(void) {
+    wait_until_sent();
+    set(COMMAND, TO_NMI | ASSERT | TO_OTHERS);
+    wait_until_sent();
 }
 
 void apic_send_init(uint8_t number) {

@@ -27,6 +27,7 @@ uint8_t apic_number(void);
 void apic_send_init(uint8_t number);
 void apic_send_startup(uint8_t number, uint32_t page);
 void apic_send_nmi(uint8_t number);
+void apic_send_nmi_to_others(void); /* all that the machine has, whether they run or not */
 void apic_send(uint8_t number, uint8_t vector);
 
 /* Tells it that the interrupt has been handled. */

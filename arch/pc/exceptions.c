@@ -18,7 +18,7 @@ enum { CODE_SEGMENT = 0x08, PRESENT_INTERRUPT_GATE = 0x8e00 };
 enum { INVALID_TASK = 10, NO_SEGMENT = 11, STACK_FAULT = 12, PROTECTION = 13, PAGE_FAULT = 14 };
 enum { TEXT = 128, REGISTERS_PER_LINE = sizeof(uintptr_t) == 8 ? 3 : 4 };
 
-static struct gate gates[GATES];
+static struct gate gates[ENTRIES];
 
 /* clang-format off */
 static const char *const names[EXCEPTION_VECTORS] = {

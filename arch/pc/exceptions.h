@@ -2,7 +2,7 @@
 /*
  * How CPU exceptions and interrupts come in: the CPU's table of gates, the entries behind them
  * (exceptions.S), and the frame that an entry leaves on the stack. Both CPUs differ in the registers that
- * they have, in how the double fault gets a stack of its own, and in what they do with interrupts.
+ * they have, and in how the double fault gets a stack of its own.
  */
 #ifndef ARCH_PC_EXCEPTIONS_H
 #define ARCH_PC_EXCEPTIONS_H
@@ -13,12 +13,7 @@
 #include "machine.h"
 
 /* Where `vector` enters, of the ENTRIES that there are: exception_entries + vector * ENTRY_BYTES. */
-#ifdef __x86_64__
-enum { ENTRIES = 64, GATES = 64 };
-#else
-enum { ENTRIES = 32, GATES = 33 };
-#endif
-enum { ENTRY_BYTES = 16 };
+enum { ENTRIES = 64, ENTRY_BYTES = 16 };
 extern const char exception_entries[];
 
 /* Vectors: the CPU's own come first, then those of interrupts. */
@@ -85,10 +80,11 @@ void special_stacks_start(struct gate gates[]);
 /* The first selector of a task in the table of segments. */
 enum { TASK_SELECTOR = 0x18 };
 
-/* A task's descriptor, without the upper half of a 64-bit address. */
-static inline uint64_t task_descriptor(const void *task, size_t bytes) {
-    uint64_t address = (uintptr_t)task;
-    return (bytes - 1) | (address & 0xffffff) << 16 | (uint64_t)0x89 << 40 | (address >> 24 & 0xff) << 56;
+/* The descriptor of a task or a segment of data, without the upper half of a 64-bit address. */
+enum { TASK_TYPE = 0x89, DATA_TYPE = 0x92 };
+static inline uint64_t descriptor_of(const void *start, size_t bytes, uint64_t type) {
+    uint64_t address = (uintptr_t)start;
+    return (bytes - 1) | (address & 0xffffff) << 16 | type << 40 | (address >> 24 & 0xff) << 56;
 }
 
 /* Makes a task, by its selector, the one that is running. */

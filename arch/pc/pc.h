@@ -32,8 +32,8 @@ void screen_start(void);
 void cpus_find(void); /* what tells of the machine's CPUs, as long as page 0 can be read */
 
 /*
- * Maps the 2 MiB around a device's address so that no cache comes in between. Returns 1, or 0 when ordinary
- * memory is there, or no memory for tables.
+ * Maps the large page around a device's address so that no cache comes in between. Returns 1, or 0 when
+ * ordinary memory is there, or no memory for tables.
  */
 int map_uncached(uint64_t address);
 

@@ -18,6 +18,7 @@ extern char boot_stack_top[];
 struct cpu first_cpu = {.stack = {(uintptr_t)boot_stack, (uintptr_t)boot_stack_top}};
 struct cpu *running_cpus[MACHINE_MOST_CPUS] = {&first_cpu};
 size_t running_cpu_count = 1;
+int all_cpus_run;
 
 static void set_stack(struct cpu *cpu, int number, const char *stack) {
     uintptr_t end = (uintptr_t)stack + SPECIAL_STACK_BYTES;
@@ -33,7 +34,7 @@ void cpu_local_start(struct cpu *cpu) {
     cpu->task.io_map = sizeof cpu->task;
     cpu->descriptors[CODE_SELECTOR / 8] = CODE_DESCRIPTOR;
     cpu->descriptors[DATA_SELECTOR / 8] = DATA_DESCRIPTOR;
-    cpu->descriptors[TASK_SELECTOR / 8] = task_descriptor(&cpu->task, sizeof cpu->task);
+    cpu->descriptors[TASK_SELECTOR / 8] = descriptor_of(&cpu->task, sizeof cpu->task, TASK_TYPE);
     cpu->descriptors[TASK_SELECTOR / 8 + 1] = (uintptr_t)&cpu->task >> 32;
 
     struct table_register table = {sizeof cpu->descriptors - 1, cpu->descriptors};

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "exceptions.h"
+#include "interrupts.h"
 #include "machine_cpus.h"
 #include "pc.h"
 
@@ -36,8 +37,8 @@ struct cpu {
     uint32_t start;   /* one of the three below; atomic */
     size_t work_done; /* the number of the last work that it has done; atomic */
 
-    size_t nmis_sent;    /* to this CPU, by any; atomic */
-    size_t nmis_taken;   /* of those */
+    struct own_nmis nmis;
+    size_t barriers;     /* that it has passed, for others to see; atomic */
     uint32_t is_stopped; /* for good, at the places that follow; atomic */
     size_t place_count;
     struct caller places[MOST_CALLERS];
@@ -56,6 +57,7 @@ extern struct cpu first_cpu;
 /* Those that run, by index; the first of them from the beginning. */
 extern struct cpu *running_cpus[MACHINE_MOST_CPUS];
 extern size_t running_cpu_count;
+extern int all_cpus_run; /* the machine has no others */
 
 static inline struct cpu *this_cpu(void) {
     struct cpu *cpu;
@@ -65,6 +67,9 @@ static inline struct cpu *this_cpu(void) {
 
 /* Makes this CPU the one that the record is of. */
 void cpu_local_start(struct cpu *cpu);
+
+/* Where an NMI enters: passes a full memory barrier, and tells those that wait for that (barrier.c). */
+void pass_barrier(struct cpu *cpu);
 
 /* An NMI that was sent by machine_stop_others: keeps where the CPU is, and stops. Else returns. */
 void stop_if_told(struct cpu *cpu, const struct exception_frame *frame);

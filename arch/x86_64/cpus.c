@@ -135,12 +135,14 @@ static const char *start_all(const uint8_t numbers[], size_t count) {
 }
 
 const struct machine_cpus *machine_start_cpus(int with_absent) {
-    uint8_t numbers[MACHINE_MOST_CPUS];
+    uint8_t numbers[MACHINE_MOST_CPUS + 1];
     uint64_t listed_address;
     uint64_t address = apic_address();
     cpus.note = "there is no local APIC to start others with";
     if (address == 0) return &cpus;
-    size_t count = acpi_local_apics(&listed_address, numbers, MACHINE_MOST_CPUS);
+    size_t count = acpi_local_apics(&listed_address, numbers, MACHINE_MOST_CPUS + 1);
+    int is_complete = count <= MACHINE_MOST_CPUS;
+    if (!is_complete) count = MACHINE_MOST_CPUS;
     if (count != 0) address = listed_address;
     if (!map_uncached(address)) return &cpus;
     apic_set_address(address);
@@ -151,6 +153,7 @@ const struct machine_cpus *machine_start_cpus(int with_absent) {
     if (with_absent && count < MACHINE_MOST_CPUS) numbers[count++] = ABSENT_APIC;
     cpus.listed = count;
     cpus.note = start_all(numbers, count);
+    all_cpus_run = is_complete && cpus.running == cpus.listed;
     return &cpus;
 }
 

@@ -29,6 +29,13 @@ static inline enum cpu_context cpu_current_context(void) {
     return (enum cpu_context)context;
 }
 
+/*
+ * From one to the other, a thread stays on its CPU, and no other runs there. This kernel never takes a CPU
+ * away from a thread.
+ */
+static inline void cpu_stop_preemption(void) {}
+static inline void cpu_resume_preemption(void) {}
+
 /* Keeps interrupts out, but not NMIs. Returns what cpu_restore_interrupts needs to put things back. */
 static inline uintptr_t cpu_stop_interrupts(void) {
     uintptr_t flags;
@@ -39,10 +46,6 @@ static inline uintptr_t cpu_stop_interrupts(void) {
 static inline void cpu_restore_interrupts(uintptr_t flags) {
     __asm__ volatile("push %0; popf" : : "r"(flags) : "memory", "cc");
 }
-
-/* This kernel moves no thread to another CPU, nor takes a CPU from one. */
-static inline void cpu_stop_preemption(void) {}
-static inline void cpu_resume_preemption(void) {}
 
 /* For each turn of a loop that waits for another CPU. */
 static inline void cpu_pause(void) {

@@ -11,7 +11,8 @@ import demo
 UNITS = {"bytes": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
 FIGURES = {"total": "total_bytes", "used": "used_bytes", "available": "available_bytes",
            "largest free block": "largest_free_bytes", "page maps, not in it": "metadata_bytes"}
-LEGENDS = ("  . free   # page map", "  l larger   a capital", "  a pair is ", "  a call counts ")
+LEGENDS = ("  . free   # page map", "  l larger   a capital", "  a pair is ", "  a call counts ",
+           "  of several CPUs ", "  pass blocks on")
 
 
 def number(text):
@@ -79,6 +80,11 @@ class Log:
                 self.add("bench", workload=workload, form=form, pairs=int(pairs),
                          frees={"longest": int(instructions)})
 
+    def bench_cpus(self, cpus):
+        self.lines.pop(0)  # what the columns are
+        for workload, in self.rows(r"  (W\w+) +\S.*?(?: +\d+\.\d)+"):
+            self.add("bench_cpus", workload=workload, cpus=int(cpus or 1))
+
     def passed(self, name, detail):
         self.add("check", name=name, passed=True, detail=detail)
 
@@ -127,8 +133,8 @@ class Log:
         return found
 
     def storm(self):
-        names = ("cpu", "operations", "in_interrupts", "frees_for_others", "interrupts", "nmis")
-        for row in self.rows(r" +(\d+) +(\d+) +(\d+) +(\d+) +(\d+) +(\d+)"):
+        names = ("cpu", "operations", "in_interrupts", "in_nmis", "frees_for_others", "interrupts", "nmis")
+        for row in self.rows(r" +(\d+) +(\d+) +(\d+) +(\d+) +(\d+) +(\d+) +(\d+)"):
             self.add("storm", **dict(zip(names, map(int, row))))
 
     def silent_cpu(self, apic):
@@ -148,6 +154,7 @@ class Log:
         (r"heap, (\d+) regions", figures),
         (r"size classes +live .*", classes),
         (r"instructions, over (\d+) pairs .*", bench),
+        (r"slab_alloc and slab_free, +heap of(?: +heap of (\d+) CPUs, of which)?", bench_cpus),
         (r"  \[ok\]   (.*?) \.+ (.*)", passed),
         (r"  \[FAIL\] (.*?) \.+ broken: (.*?)(?: \((0x[0-9a-f]+)\))?", failed),
         (r"( +)(slab_\w+: .*)", sentence),

@@ -4,13 +4,16 @@
  * says meanwhile in what context it is; what comes from the PC's controller by mistake is left alone; any
  * other is an exception that nobody has provoked.
  *
- * An NMI cannot be kept out. Its handler runs on a stack of its own, in between any two instructions, and so
- * must take no lock and write nothing that the interrupted code may be at.
+ * An NMI cannot be kept out: its handler runs in between any two instructions, and so must wait for nobody,
+ * and write nothing that the interrupted code may be at.
  */
+#include "interrupts.h"
+
 #include "apic.h"
 #include "cpu_local.h"
 #include "exceptions.h"
 #include "hooks.h"
+#include "machine_cpus.h"
 
 enum { INTERRUPTS_ON = 1 << 9 }; /* of the flags */
 
@@ -32,18 +35,35 @@ static void handle_in(enum cpu_context context, void (*handler)(void)) {
     cpu->context = interrupted;
 }
 
-/* Whether an NMI is one that a CPU has sent: not more are taken than sent. Several sent at once may be one.
- */
-static int was_sent(struct cpu *cpu) {
-    if (cpu->nmis_taken == __atomic_load_n(&cpu->nmis_sent, __ATOMIC_RELAXED)) return 0;
-    cpu->nmis_taken++;
-    return 1;
+void send_nmi(struct cpu *cpu) {
+    count_sent(&cpu->nmis);
+    apic_send_nmi(cpu->apic_number);
+    count_arrived(&cpu->nmis);
 }
 
 void machine_send_nmi(size_t index) {
     struct cpu *cpu = running_cpus[index];
-    __atomic_fetch_add(&cpu->nmis_sent, 1, __ATOMIC_RELAXED);
-    apic_send_nmi(cpu->apic_number);
+    __atomic_store_n(&cpu->nmis.for_handler, 1, __ATOMIC_RELAXED);
+    send_nmi(cpu);
+}
+
+/*
+ * Whether an NMI is one that a CPU has sent: not more are taken than sent. Several sent at once may come in
+ * as one; of those that have arrived, all but one have come in by now.
+ */
+static int is_own(struct own_nmis *nmis) {
+    size_t arrived = __atomic_load_n(&nmis->arrived, __ATOMIC_RELAXED);
+    if (nmis->taken == __atomic_load_n(&nmis->sent, __ATOMIC_RELAXED)) return 0;
+    nmis->taken++;
+    if (nmis->taken + 1 < arrived) nmis->taken = arrived - 1;
+    return 1;
+}
+
+static void take_nmi(struct cpu *cpu, const struct exception_frame *frame) {
+    pass_barrier(cpu);
+    stop_if_told(cpu, frame);
+    if (!is_own(&cpu->nmis)) exception(frame);
+    if (__atomic_exchange_n(&cpu->nmis.for_handler, 0, __ATOMIC_RELAXED)) handle_in(CONTEXT_NMI, on_nmi);
 }
 
 /* An interrupt that comes between sti and hlt waits for hlt. */
@@ -55,12 +75,9 @@ void machine_nap(void) {
 
 /* Called by the entries. */
 void interrupt(const struct exception_frame *frame) {
-    struct cpu *cpu = this_cpu();
     switch (frame->vector) {
         case NMI:
-            stop_if_told(cpu, frame);
-            if (!was_sent(cpu)) exception(frame);
-            handle_in(CONTEXT_NMI, on_nmi);
+            take_nmi(this_cpu(), frame);
             break;
         case TIMER_VECTOR:
             handle_in(CONTEXT_INTERRUPT, on_timer);
