@@ -67,7 +67,7 @@ template <int order, class T>
 template <class T>
 [[gnu::always_inline]] inline bool compare_exchange_unlocked(T& x, T& expected, T desired) {
     bool done;
-    __asm__ volatile("cmpxchg%z1 %3, %1" : "=@ccz"(done), "+m"(x), "+a"(expected) : "q"(desired) : "memory");
+    __asm__ volatile("cmpxchg %3, %1" : "=@ccz"(done), "+m"(x), "+a"(expected) : "q"(desired) : "memory");
     return done;
 }
 #else
@@ -129,7 +129,11 @@ inline void add(Word& x, Word value, Among among) {
 [[gnu::always_inline]] inline void count(Word& x, Word value) {
 #if (defined __x86_64__ || defined __i386__) && !defined SLABHEAP_SCHEDULED && \
     !defined SLABHEAP_THREAD_SANITIZER
-    __asm__("add%z0 %1, %0" : "+m"(x) : "re"(value));
+    if constexpr (sizeof(Word) == 8) {
+        __asm__("addq %1, %0" : "+m"(x) : "re"(value));
+    } else {
+        __asm__("addl %1, %0" : "+m"(x) : "ri"(value));
+    }
 #else
     __atomic_store_n(&x, __atomic_load_n(&x, relaxed) + value, relaxed);
 #endif

@@ -14,17 +14,9 @@
 #include <vector>
 
 #include "content.hpp"
+#include "sanitizers.hpp"
 
 namespace slabheap::test {
-
-// A sanitizer that follows every access makes all slower, and needs fewer of them.
-#if defined __SANITIZE_THREAD__
-inline constexpr bool under_thread_sanitizer = true;
-#elif defined __has_feature
-inline constexpr bool under_thread_sanitizer = __has_feature(thread_sanitizer);
-#else
-inline constexpr bool under_thread_sanitizer = false;
-#endif
 
 // xorshift64*.
 class Random {
