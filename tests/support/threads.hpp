@@ -36,7 +36,7 @@ private:
 
 // A thread that waits for another spins for a while, so as to be there at the same moment; then it sleeps, so
 // that the other can run.
-inline constexpr unsigned spins = 2000;
+inline constexpr unsigned spins = 50000;
 
 class Patience {
 public:

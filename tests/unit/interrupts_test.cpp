@@ -229,7 +229,7 @@ struct Case {
 
 class Interrupts : public ::testing::TestWithParam<Case> {
 protected:
-    static constexpr size_t heap_size = 256 * KiB;
+    static constexpr size_t heap_size = 128 * KiB;
     // What a sanitizer adds is many more instructions, which are interrupted now and then only.
     static constexpr size_t stride = under_address_sanitizer ? 7 : 1;
 

@@ -259,6 +259,18 @@ TEST(LastResortOfALargeHeap, TheLockIsHeldForAFewPagesAtATime) {
     EXPECT_GE(steps, spares / 8);
 }
 
+// A search for a run looks at some of the free pieces at a time.
+TEST(LastResortOfALargeHeap, ASearchIsDoneInPieces) {
+    TestedHeap test(4 * MiB, 2);
+    std::vector<void*> blocks = test.exhaust(4096);
+    std::sort(blocks.begin(), blocks.end());
+    for (size_t i = 0; i < blocks.size(); i += 2) test.free(blocks[i]);
+    EXPECT_EQ(nullptr, test.heap.allocate_pages(2));
+    const size_t holds = machine.holds;
+    EXPECT_EQ(nullptr, test.heap.allocate_pages(2));
+    EXPECT_GE(machine.holds - holds, blocks.size() / 2 / 64);
+}
+
 // So are the pages of large blocks that NMIs freed.
 TEST(LastResortOfALargeHeap, PendingPagesAreSettledAFewAtATime) {
     TestedHeap test(1 * MiB, 2);
