@@ -343,7 +343,8 @@ void Slabs::collect() {
 }
 
 Slabs::Traffic Slabs::traffic(unsigned size_class) const {
-    Traffic sum = without_front_[size_class];
+    Traffic const& without = without_front_[size_class];
+    Traffic sum = {without.allocations, atomic::load<atomic::relaxed>(without.frees), without.requested};
     for (Word i = 0; i < front_count_; ++i) {
         Front const& front = fronts_of(i).of_class[size_class];
         sum.allocations += atomic::load<atomic::relaxed>(front.allocations);

@@ -20,9 +20,10 @@ void HeapCore::stats(slab_stats& out) const {
     out.metadata_bytes = map_pages() << page_shift;
     out.largest_free_bytes = largest_block() << page_shift;
     out.allocations = large_allocations_;
-    out.frees = large_frees_;
-    out.failures = failures_;
-    out.faults = faults_;
+    // Others may be counting meanwhile.
+    out.frees = atomic::load<atomic::relaxed>(large_frees_);
+    out.failures = atomic::load<atomic::relaxed>(failures_);
+    out.faults = atomic::load<atomic::relaxed>(faults_);
     out.requested_bytes_total = requested_;
     out.taken_bytes_total = taken_pages_ << page_shift;
     if (!initialised()) return;
