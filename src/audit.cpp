@@ -205,7 +205,7 @@ bool Auditor::idle_pages_are_sound(Region& region, Word first, Word end) {
             page |= word_bits - 1;
             continue;
         }
-        uint8_t const what = region.tag(page);
+        uint8_t const what = region.what(page);
         if (!tag::is_freed_slab(what) && what != tag::freed_large && what != tag::none) {
             return broken("only a head is tagged as one", page << page_shift);
         }
@@ -229,14 +229,14 @@ Word Auditor::live_blocks(Region const& region, Word page) {
 bool Auditor::room_is_sound(Region& region) {
     for (Word page = region.spares().next(region.first_page); page != Region::none;
          page = region.spares().next(page + 1)) {
-        if (!region.knows_page(page) || !tag::is_slab(region.tag(page))) {
+        if (!region.knows_page(page) || !tag::is_slab(region.what(page))) {
             return broken("a spare is an empty slab", page << page_shift);
         }
     }
     for (unsigned c = 0; c < class_count; ++c) {
         for (Word page = region.room(c).next(region.first_page); page != Region::none;
              page = region.room(c).next(page + 1)) {
-            if (!region.knows_page(page) || region.tag(page) != c) {
+            if (!region.knows_page(page) || region.what(page) != c) {
                 return broken("only a class's slabs have its room", page << page_shift);
             }
         }
@@ -247,7 +247,7 @@ bool Auditor::room_is_sound(Region& region) {
 bool Auditor::head_is_sound(Region& region, Word page) {
     uintptr_t const address = page << page_shift;
     if (!region.knows_page(page)) return broken("a page is free or belongs to a head", address);
-    uint8_t const what = region.tag(page);
+    uint8_t const what = region.what(page);
     if (tag::is_slab(what)) return slab_is_sound(region, page, what);
     if (what != tag::large && what != tag::leaving && what != tag::reserved) {
         return broken("a page is free or belongs to a head", address);
@@ -322,7 +322,7 @@ bool Auditor::slots_are_sound(Region& region, Word page, unsigned size_class) {
 // A slot that is neither live nor in its pool, in a slab of the class.
 bool Auditor::is_free_slot(uintptr_t address, unsigned size_class) const {
     PageView const* const view = heap_.view_of(address);
-    if (view == nullptr || view->tag(address) != size_class ||
+    if (view == nullptr || view->what(address) != size_class ||
         address % page_size % class_size(size_class) != 0)
         return false;
     unsigned const slot = slot_at(size_class, address % page_size);
@@ -390,7 +390,7 @@ bool Auditor::class_is_sound(unsigned size_class) {
         for (Word page = region.next_head(region.first_usable()); page != Region::none;
              page = region.next_head(next)) {
             next = page + region.run_pages(page);
-            if (region.tag(page) != size_class) continue;
+            if (region.what(page) != size_class) continue;
             Word here = 0;
             for (unsigned w = 0; w < slot_words; ++w) here += popcount(region.slots(page)[w]);
             live += live_blocks(region, page);
