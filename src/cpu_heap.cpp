@@ -80,6 +80,7 @@ void* CpuHeap::take_at_hand(CpuFronts* fronts, Request const& request) {
     for (bool tried = false;; tried = true) {
         uintptr_t const address =
             visit ? take_slot(*visit, size_class, request.size) : take_pooled_slot(size_class, request.size);
+        if (address != 0 && visit) stock(*visit, size_class, work_at_once);
         if (address != 0 || tried || !return_a_spare()) return reinterpret_cast<void*>(address);
     }
 }

@@ -97,7 +97,7 @@ public:
     [[gnu::cold]] void* search(Request const& request, Cursor& cursor);
 
     // [locked] A part of what makes room; bounded. True: there may be more to do.
-    [[gnu::always_inline]] bool settle_some() { return settle_pending(work_at_once); }
+    [[gnu::always_inline]] bool settle_some() { return settle_pending(settled_at_once); }
     [[gnu::cold]] bool return_some_spares();
     // Of the CPU that calls; or of another, while the heap is closed and they are not busy.
     [[gnu::cold]] bool empty_next(CpuFronts* fronts, unsigned& size_class);
@@ -151,6 +151,7 @@ public:
 private:
     // What is done before the lock is dropped: pages settled or returned, pieces of a region searched.
     static constexpr unsigned work_at_once = 8;
+    static constexpr unsigned settled_at_once = 16;
     static constexpr unsigned pieces_at_once = 64;
 
     [[gnu::always_inline]] static bool begin(CpuFronts& fronts) {
@@ -176,15 +177,15 @@ private:
     // The holder of the lock uses fronts even while the heap is closed.
     class Visit;
 
-    // Whoever claims a live block frees it. Relaxed: what is done with the slot pairs elsewhere.
+    // Whoever claims a live block frees it. Relaxed: what is done with the slot pairs elsewhere. The exchange
+    // looks at nothing first: to read a mark that another CPU has written would fetch its line twice.
     [[gnu::always_inline]] static bool claim(uint8_t& mark, bool is_alone) {
-        if (atomic::load<atomic::relaxed>(mark) == 0) [[unlikely]]
-            return false;
         if (is_alone) {
             uint8_t live = 1;
             return atomic::compare_exchange<atomic::relaxed>(mark, live, uint8_t{0}, Among::contexts);
         }
 #ifdef SLABHEAP_RELAXED_CLAIM
+        if (atomic::load<atomic::relaxed>(mark) == 0) return false;
         atomic::store<atomic::relaxed>(mark, uint8_t{0});
         return true;
 #else
@@ -194,7 +195,6 @@ private:
     bool is_right(Claim const& expected, uintptr_t address, Block block) const;
     bool empty_next_class(CpuFronts& fronts, unsigned& size_class);
 
-    Word closed_;  // how many take back
     slab_barrier_hook barrier_hook_;
 };
 

@@ -92,6 +92,30 @@ uintptr_t Slabs::take_slot(CpuFronts& fronts, unsigned size_class, size_t size) 
     return address;
 }
 
+// Slots that never were handed out stay, because that is told by their place; so do empty slabs, which others
+// may want as pages. Half a stack, because what is freed next wants a place, too.
+void Slabs::stock(CpuFronts& fronts, unsigned size_class, unsigned most_slabs) {
+    Front& front = fronts.of_class[size_class];
+    for (; front.depth < front.limit / 2 && with_room(size_class) != 0 && most_slabs != 0; --most_slabs) {
+        Word page;
+        Region& region = slab_with_room(size_class, page);
+        if (!primary_.knows(page << page_shift) || region.spares().test(page)) return;
+        for (unsigned w = 0; w < slot_words; ++w) {
+            Word& slots = region.slots(page)[w];
+            Word const at_hand = pool(slots) & bits_below(region.handed(page)[w]);
+            Word left = at_hand;
+            for (; left != 0 && front.depth < front.limit / 2; left &= left - 1) {
+                unsigned const slot = first_slot(w) + lowest_bit(left);
+                front.stack[++front.depth] = (page << page_shift) + slot_offset(size_class, slot);
+            }
+            // Acquire: pairs with pool_slot.
+            atomic::fetch_and<atomic::acquire>(slots, ~(at_hand ^ left), among_);
+        }
+        if (has_room(region.slots(page))) return;
+        lose_room(size_class, region, page);
+    }
+}
+
 uintptr_t Slabs::take_slot_at_hand(CpuFronts& fronts, unsigned size_class, size_t size) {
     Front const& front = fronts.of_class[size_class];
     bool const in_front = front.depth != 0 || front.word != 0 || front.other != 0;

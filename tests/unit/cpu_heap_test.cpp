@@ -151,6 +151,41 @@ TEST_P(EveryClassOfACpu, KeepsAWordOfNewBlocksAndNoMore) {
     EXPECT_EQ(all - slots_in_word(GetParam(), 0), test.exhaust(size).size());
 }
 
+// A slab with one free slot would serve a single call: so the lock is taken for several slabs at once.
+TEST_P(EveryClassOfACpu, FillsItsStackFromSeveralSlabsAtATime) {
+    test::SharedTestHeap<CpuHeap> test(1 << 20, 2);
+    size_t const size = class_size(GetParam());
+    size_t const slots = class_slots(GetParam());
+    if (slots == 1) return;  // such a slab is empty
+    machine.cpu = 1;
+    std::vector<void*> blocks = test.exhaust(size);
+    std::set<void*> given;
+    machine.cpu = 2;  // has no fronts
+    for (size_t i = 0; i < 40; ++i) {
+        test.free(blocks[i * slots]);
+        given.insert(blocks[i * slots]);
+    }
+    machine.cpu = 0;
+    size_t const holds = machine.holds;
+    size_t const half = stack_limit(GetParam()) / 2;
+    for (size_t i = 0; i < 18; ++i) EXPECT_EQ(1u, given.erase(test.allocate(size))) << i;
+    EXPECT_EQ(holds + (half < 8 ? 17 / (half + 1) + 1 : 2), machine.holds);
+    EXPECT_TRUE(test.audits());
+}
+
+// Empty slabs may be wanted as pages: a CPU that caches nothing but a slot leaves them.
+TEST_P(EveryClassOfACpu, StocksNoEmptySlabs) {
+    test::SharedTestHeap<CpuHeap> test(1 << 20, 2);
+    size_t const size = class_size(GetParam());
+    machine.cpu = 2;  // has no fronts
+    std::vector<void*> blocks = test.exhaust(size);
+    test.free_all(blocks);
+    machine.cpu = 1;
+    EXPECT_NE(nullptr, test.allocate(size));
+    machine.cpu = 0;
+    EXPECT_EQ(test.stats().total_bytes / page_size - 1, test.exhaust(page_size).size());
+}
+
 INSTANTIATE_TEST_SUITE_P(Of, EveryClassOfACpu, ::testing::Range(0u, class_count));
 
 // A block of a region that the primary view does not know hides the front; its CPU goes on as ever.

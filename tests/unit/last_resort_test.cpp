@@ -281,7 +281,7 @@ TEST(LastResortOfALargeHeap, PendingPagesAreSettledAFewAtATime) {
     size_t steps = 0;
     machine.meanwhile = [&](Moment moment) { steps += moment == Moment::unlocked; };
     EXPECT_EQ(0u, test.stats().used_bytes);
-    EXPECT_GE(steps, blocks.size() / 8);
+    EXPECT_GE(steps, blocks.size() / 16);
     machine.meanwhile = nullptr;
     EXPECT_NE(nullptr, test.heap.allocate_pages(test.stats().total_bytes / page_size));
 }
