@@ -20,6 +20,9 @@ public:
     bool heap_is_sound();
 
 private:
+    // Trees have bits for the pages of the first section that lie before the region: none may be set.
+    static Word first_in_trees(Region const& region) { return region.first_node(0) << word_shift; }
+
     using Entry = PageAllocator::Entry;
 
     bool broken(const char* invariant, uintptr_t address = 0) {
@@ -163,7 +166,12 @@ bool Auditor::orders_are_sound(Region const& region) {
     }
     for (Word node = region.first_node(region.root); node <= region.last_node(region.root); ++node) {
         Word const units = region.word(region.root, node, column::free_units);
-        if (units != 0) expected |= bit(word_shift * region.root + largest_run_order(units));
+        Word const order = units == 0 ? 0 : 1 + word_shift * region.root + largest_run_order(units);
+        if (region.word(region.root, node, column::entered) != order) {
+            return broken("a node knows the order that it is entered under",
+                          node << (word_shift * (region.root + 1)) << page_shift);
+        }
+        if (units != 0) expected |= bit(static_cast<unsigned>(order) - 1);
     }
     return expected == region.order_mask() ||
            broken("the order mask tells which orders have blocks", region.first_page << page_shift);
@@ -176,6 +184,7 @@ bool Auditor::tiling_is_sound(Region& region) {
     runs_ = 0;
     usable_pages_ += region.end_page - region.first_usable();
     map_pages_ += region.map_pages;
+    if (!idle_pages_are_sound(region, region.first_page, region.first_usable())) return false;
     for (Word page = region.first_usable(); page < region.end_page;) {
         Buddy::Extent const piece = region.extent(page);
         if (piece.free) {
@@ -189,7 +198,7 @@ bool Auditor::tiling_is_sound(Region& region) {
         if (!idle_pages_are_sound(region, page + 1, end)) return false;
         page = end;
     }
-    for (Word run = region.runs().next(region.first_page); run != Region::none;) {
+    for (Word run = region.runs().next(first_in_trees(region)); run != Region::none;) {
         if (runs_-- == 0) return broken("the tree of runs has the long runs", run << page_shift);
         run = region.runs().next(run + 1);
     }
@@ -227,14 +236,14 @@ Word Auditor::live_blocks(Region const& region, Word page) {
 
 // head_is_sound looked at the room of every head: no other page may have room, or be a spare.
 bool Auditor::room_is_sound(Region& region) {
-    for (Word page = region.spares().next(region.first_page); page != Region::none;
+    for (Word page = region.spares().next(first_in_trees(region)); page != Region::none;
          page = region.spares().next(page + 1)) {
         if (!region.knows_page(page) || !tag::is_slab(region.what(page))) {
             return broken("a spare is an empty slab", page << page_shift);
         }
     }
     for (unsigned c = 0; c < class_count; ++c) {
-        for (Word page = region.room(c).next(region.first_page); page != Region::none;
+        for (Word page = region.room(c).next(first_in_trees(region)); page != Region::none;
              page = region.room(c).next(page + 1)) {
             if (!region.knows_page(page) || region.what(page) != c) {
                 return broken("only a class's slabs have its room", page << page_shift);

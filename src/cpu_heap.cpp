@@ -80,7 +80,7 @@ void* CpuHeap::take_at_hand(CpuFronts* fronts, Request const& request) {
     for (bool tried = false;; tried = true) {
         uintptr_t const address =
             visit ? take_slot(*visit, size_class, request.size) : take_pooled_slot(size_class, request.size);
-        if (address != 0 && visit) stock(*visit, size_class, work_at_once);
+        if (address != 0 && visit) stock(*visit, size_class, slabs_at_once);
         if (address != 0 || tried || !return_a_spare()) return reinterpret_cast<void*>(address);
     }
 }
@@ -116,7 +116,7 @@ void* CpuHeap::search(Request const& request, Cursor& cursor) {
 }
 
 bool CpuHeap::return_some_spares() {
-    for (unsigned i = 0; i < work_at_once; ++i) {
+    for (unsigned i = 0; i < spares_at_once; ++i) {
         if (!return_a_spare()) return false;
     }
     return true;
@@ -133,13 +133,18 @@ bool CpuHeap::take_back_next(CpuFronts& fronts, unsigned& size_class) {
     return empty_next_class(fronts, size_class);
 }
 
-// Empties the next class that has something, and moves on behind it.
+// Empties the next stack or word that has something.
 bool CpuHeap::empty_next_class(CpuFronts& fronts, unsigned& size_class) {
     for (; size_class < class_count; ++size_class) {
         Front const& front = fronts.of_class[size_class];
-        if ((front.depth | front.word | front.other) == 0) continue;
-        empty_front(fronts, size_class++);
-        return true;
+        if ((front.depth | front.other) != 0) {
+            empty_stack(fronts, size_class);
+            return true;
+        }
+        if (front.word != 0) {
+            empty_word(fronts, size_class);
+            return true;
+        }
     }
     return false;
 }
@@ -218,6 +223,7 @@ void CpuHeap::report(CallSite site, uintptr_t address, Claim const& expected, Di
 }
 
 FoundBlock CpuHeap::next_block(uintptr_t address) {
+    unsigned left = slabs_at_once;
     for (unsigned i = 0; i < region_count(); ++i) {
         Region& r = region(i);
         Word page = address >> page_shift;
@@ -228,6 +234,7 @@ FoundBlock CpuHeap::next_block(uintptr_t address) {
             uint8_t const what = r.tag(page);
             if (what == tag::large && page << page_shift >= address)
                 return {page << page_shift, r.run_pages(page) << page_shift};
+            if (left-- == 0) return {page << page_shift, 0};
             if (!tag::is_slab(what)) continue;
             for (unsigned slot = 0; slot < class_slots(what); ++slot) {
                 uintptr_t const block = (page << page_shift) + slot_offset(what, slot);

@@ -142,17 +142,20 @@ public:
     using HeapCore::set_fault_handler;
     using HeapCore::set_oom_hook;
     using HeapCore::stats;
-    // [locked] The first live block at or behind the address; size 0: there is none.
+    // [locked] The first live block at or behind the address. Size 0: there is none before the address that
+    // is returned, or at all, if that is 0.
     [[gnu::cold]] FoundBlock next_block(uintptr_t address);
 
     slab_barrier_hook barrier_hook() const { return barrier_hook_; }
     [[gnu::cold]] slab_barrier_hook set_barrier_hook(slab_barrier_hook hook);
 
 private:
-    // What is done before the lock is dropped: pages settled or returned, pieces of a region searched.
-    static constexpr unsigned work_at_once = 8;
-    static constexpr unsigned settled_at_once = 16;
-    static constexpr unsigned pieces_at_once = 64;
+    // What is done before the lock is dropped: pages settled (slab.hpp), slabs that a CPU takes slots from or
+    // that are looked through for a block, spares returned, pieces of a region searched.
+    static constexpr unsigned settled_at_once = 12;
+    static constexpr unsigned slabs_at_once = 8;
+    static constexpr unsigned spares_at_once = 4;
+    static constexpr unsigned pieces_at_once = 16;
 
     [[gnu::always_inline]] static bool begin(CpuFronts& fronts) {
         if (atomic::load<atomic::relaxed>(fronts.busy) != 0) return false;

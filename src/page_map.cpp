@@ -99,7 +99,7 @@ bool PageMap::has_geometry(Word first, Word end, size_t header_bytes) const {
         view_.known_marks != marks(known_end_ - first))
         return false;
     if (known_end_ < first || known_end_ > end) return false;
-    for (Word page = first; page < known_end_; page += section_pages) {
+    for (Word page = first; page < known_end_; page = (page | (section_pages - 1)) + 1) {
         if (!is_open(0, page >> word_shift)) return false;
     }
     return true;

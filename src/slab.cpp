@@ -207,8 +207,11 @@ bool Slabs::settle_pending(unsigned most) {
         Region& region = preferred(i);
         Word page;
         while ((page = Pending(region, among_).take()) != Region::none) {
+            // To give a large block's pages back takes as long as to look at several slabs.
+            unsigned const work = region.what(page) == tag::leaving ? 3 : 1;
+            most = most > work ? most - work : 0;
             settle(region, page);
-            if (--most != 0) continue;
+            if (most != 0) continue;
             atomic::store<atomic::relaxed>(has_pending_, Word{1});
             return true;
         }

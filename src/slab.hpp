@@ -158,8 +158,10 @@ public:
     // Empties the stacks of the heap's own fronts, because the primary view changed.
     [[gnu::cold]] void empty_stacks();
 
-    // Empties the stack and the word of a class.
+    // Empties the stack and the word of a class, or one of them.
     [[gnu::cold]] void empty_front(CpuFronts& fronts, unsigned size_class);
+    [[gnu::cold]] void empty_stack(CpuFronts& fronts, unsigned size_class);
+    [[gnu::cold]] void empty_word(CpuFronts& fronts, unsigned size_class);
 
     // Where no front serves: takes a slot from a pool, or sets a slab up for it. Returns 0: neither slot nor
     // page at hand.
@@ -173,7 +175,8 @@ public:
     // Has a page looked at by the next holder of the page lock. At any time; never waits.
     [[gnu::cold]] void make_pending(uintptr_t address);
 
-    // Settles at most so many pending pages. Returns whether there may be more.
+    // Settles pending pages: at most so many slabs, or a third as many large blocks. Returns whether there
+    // may be more.
     [[gnu::cold]] bool settle_pending(unsigned most);
 
     // Was this slot of a slab ever handed out since the slab was set up? For a page that is or was a slab.
@@ -281,8 +284,6 @@ protected:
     [[gnu::cold]] Region* region_with(unsigned column) const;
     [[gnu::cold]] void return_spare_of(Region& region);
     void return_slab(unsigned size_class, Region& region, Word page);
-    [[gnu::cold]] void empty_stack(CpuFronts& fronts, unsigned size_class);
-    [[gnu::cold]] void empty_word(CpuFronts& fronts, unsigned size_class);
     [[gnu::cold]] void add_to_pool(unsigned size_class, uintptr_t address, unsigned slot_word, Word slots);
 
     struct Counts {

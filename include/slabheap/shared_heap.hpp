@@ -151,13 +151,12 @@ public:
     }
     // Visits what is live and stays so meanwhile; visit may free the block that it is given.
     void walk(slab_visitor visit, void* context) {
-        for (uintptr_t from = 0;;) {
+        uintptr_t from = 0;
+        do {
             FoundBlock const found = held([&] { return core_.next_block(from); });
-            if (found.size == 0) return;
-            visit(reinterpret_cast<void*>(found.address), found.size, context);
+            if (found.size != 0) visit(reinterpret_cast<void*>(found.address), found.size, context);
             from = found.address + found.size;
-            if (from == 0) return;  // it ended at the top of the address space
-        }
+        } while (from != 0);  // it ended, perhaps at the top of the address space
     }
 
     slab_fault_handler set_fault_handler(slab_fault_handler handler) {

@@ -17,9 +17,9 @@ bool has_argument(Option::Kind kind) { return kind == Option::run_cpu || kind ==
 
 }  // namespace
 
-unsigned Enumeration::choose(size_t, State const& state, Option const*, unsigned count) {
+unsigned Enumeration::choose(size_t, Position const& position, Option const*, unsigned count) {
     if (position_ == choices_.size()) {
-        if (!follows_all_ && !add(state)) return known;
+        if (!follows_all_ && !add(position)) return known;
         choices_.push_back({0, static_cast<uint8_t>(count)});
     }
     Choice const& choice = choices_[position_++];
@@ -36,7 +36,7 @@ void Enumeration::forget() {
 }
 
 // False: it is known, with as many preemptions left or more.
-bool Enumeration::add(State const& state) {
+bool Enumeration::add(Position const& position) {
     if (known_count_ * 2 > known_.size()) {
         std::vector<uint64_t> const before = std::exchange(known_, std::vector<uint64_t>(known_.size() * 4));
         known_count_ = 0;
@@ -44,13 +44,13 @@ bool Enumeration::add(State const& state) {
             if (it != 0) add({it, static_cast<unsigned>(it & 3)});
         }
     }
-    uint64_t const key = state.number | 3;  // never 0 with a number of preemptions in it
+    uint64_t const key = position.number | 3;  // never 0 with a number of preemptions in it
     for (size_t i = key * 0x9e3779b97f4a7c15 >> 20;; ++i) {
         uint64_t& entry = known_[i & (known_.size() - 1)];
         if (entry != 0 && (entry | 3) != key) continue;
-        if (entry != 0 && (entry & 3) >= state.preemptions) return false;
+        if (entry != 0 && (entry & 3) >= position.preemptions) return false;
         known_count_ += entry == 0;
-        entry = (key ^ 3) | state.preemptions;
+        entry = (key ^ 3) | position.preemptions;
         return true;
     }
 }
@@ -65,7 +65,7 @@ bool Enumeration::next() {
     return false;
 }
 
-unsigned Script::choose(size_t step, State const&, Option const* options, unsigned count) {
+unsigned Script::choose(size_t step, Position const&, Option const* options, unsigned count) {
     if (position_ == deviations_.size() || deviations_[position_].step != step) return 0;
     for (unsigned i = 1; i < count; ++i) {
         if (options[i] != deviations_[position_].option) continue;

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 //
-// Choices: what a schedule is made of, and who makes them. A run is deterministic but for its choices, so that
-// the list of them is the schedule.
+// Choices: what a schedule is made of, and who makes them. A run is deterministic but for its choices, so
+// that the list of them is the schedule.
 //
-// Enumeration makes every combination, depth first: each run repeats the choices of the run before but for the
-// last one that has something left to try (stateless model checking: Godefroid, "VeriSoft", 1997). Choosing 0
-// all the time is the usual course: nobody is interrupted. Where a run comes to a state from which an earlier
-// one went on, with as many deviations left, it is not followed further.
+// Enumeration makes every combination, depth first: each run repeats the choices of the run before but for
+// the last one that has something left to try (stateless model checking: Godefroid, "VeriSoft", 1997).
+// Choosing 0 all the time is the usual course: nobody is interrupted. Where a run comes to a state from which
+// an earlier one went on, with as many deviations left, it is not followed further.
 //
 // Script repeats one schedule, of which it knows only the choices that are not 0.
 #ifndef INTERLEAVE_EXPLORER_HPP
@@ -34,9 +34,9 @@ struct Deviation {
 };
 
 // Where a choice has to be made.
-struct State {
-    uint64_t number;  // stands for all that the rest of the run depends on, but for
-    unsigned preemptions;  // that are left
+struct Position {
+    uint64_t number;       // stands for all that the rest of the run depends on, but for
+    unsigned preemptions;  // that are left: at most 3
 };
 
 class Chooser {
@@ -45,13 +45,14 @@ public:
 
     virtual ~Chooser() = default;
     // One of `count` options, of which there are two at least; or `known`: no need to go on.
-    virtual unsigned choose(size_t step, State const& state, Option const* options, unsigned count) = 0;
+    virtual unsigned choose(size_t step, Position const& position, Option const* options, unsigned count) = 0;
 };
 
 class Enumeration : public Chooser {
 public:
-    unsigned choose(size_t step, State const& state, Option const* options, unsigned count) override;
+    // follows_all: whatever state a run comes to.
     explicit Enumeration(bool follows_all) : follows_all_(follows_all) {}
+    unsigned choose(size_t step, Position const& position, Option const* options, unsigned count) override;
 
     // Goes on to the next schedule; false when there is none.
     bool next();
@@ -64,9 +65,9 @@ private:
         uint8_t taken;
         uint8_t count;
     };
-    bool add(State const& state);
+    bool add(Position const& position);
 
-    bool const follows_all_;  // whatever state they come to
+    bool const follows_all_;
     std::vector<Choice> choices_;
     size_t position_ = 0;
     // Open addressing; 0: nothing. The two lowest bits are the preemptions left.
@@ -77,7 +78,7 @@ private:
 class Script : public Chooser {
 public:
     explicit Script(std::vector<Deviation> deviations) : deviations_(std::move(deviations)) {}
-    unsigned choose(size_t step, State const& state, Option const* options, unsigned count) override;
+    unsigned choose(size_t step, Position const& position, Option const* options, unsigned count) override;
 
     // As text, and back: "12:cpu1 30:nmi 41:older1". An empty text is the usual course; what cannot be read
     // ends the program.

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// Fiber: a function with a stack of its own, that runs until it hands over to another fiber. A simulated CPU is
-// one. They start by the system's contexts, which costs a system call, and then hand over by longjmp, which costs
-// a few instructions; a fiber that has come to its end can be used again, and one that has not is set up anew.
+// Fiber: a function with a stack of its own, that runs until it hands over to another fiber. A simulated CPU
+// is one. They start by the system's contexts, which costs a system call, and then hand over by longjmp,
+// which costs a few instructions; a fiber that has come to its end can be used again, and one that has not is
+// set up anew.
 #ifndef INTERLEAVE_FIBER_HPP
 #define INTERLEAVE_FIBER_HPP
 

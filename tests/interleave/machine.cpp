@@ -14,6 +14,7 @@ namespace {
 constexpr size_t most_steps = 20'000;
 constexpr size_t most_accesses = 2'000'000;
 
+// In succession, of a CPU with nobody left to wait for: more than the library has patience for.
 constexpr unsigned most_idle_pauses = 200;
 
 constexpr unsigned most_options = 1 + most_cpus + 2 + Memory::remembered;
@@ -32,7 +33,7 @@ void Machine::forget(bool all) {
 }
 
 Machine::Outcome& Machine::run(Program const& program, Bounds const& bounds, Chooser& chooser,
-                                     bool with_events) {
+                               bool with_events) {
     program_ = program;
     left_ = bounds;
     chooser_ = &chooser;
@@ -89,9 +90,9 @@ void Machine::switch_to(unsigned c) {
     Fiber::hand_over(from.fiber, cpus_[c].fiber);
 }
 
-// What the rest of the run depends on. point: which choice is to be made of several at a step.
-State Machine::state(unsigned point) const {
-    uint64_t number = Memory::mixed(point, current_);
+// choice: which one, of those that have to be made at a step.
+Position Machine::position(unsigned choice) const {
+    uint64_t number = Memory::mixed(choice, current_);
     for (unsigned c = 0; c < program_.cpus; ++c) {
         number = Memory::mixed(number, memory.history(c));
         number = Memory::mixed(number, can_run(c));
@@ -100,9 +101,9 @@ State Machine::state(unsigned point) const {
     return {Memory::mixed(number, left_.old_values), left_.preemptions};
 }
 
-Option Machine::choose(unsigned point, Option const* options, unsigned count) {
+Option Machine::choose(unsigned choice, Option const* options, unsigned count) {
     if (count < 2) return options[0];
-    unsigned const taken = chooser_->choose(step_, state(point), options, count);
+    unsigned const taken = chooser_->choose(step_, position(choice), options, count);
     if (taken == Chooser::known) {
         outcome_.known = true;
         give_up();
@@ -114,7 +115,8 @@ Option Machine::choose(unsigned point, Option const* options, unsigned count) {
 void Machine::start_step() {
     step_ = steps_++;
     memory.mark(current_, 0);
-    if (steps_ > most_steps) fail("no end after %zu steps: the CPUs keep each other from going on", most_steps);
+    if (steps_ > most_steps)
+        fail("no end after %zu steps: the CPUs keep each other from going on", most_steps);
 }
 
 // The current CPU has ended, or waits.
@@ -202,7 +204,8 @@ void Machine::interrupt(Option::Kind kind) {
     note("begins");
     (kind == Option::nmi ? program_.nmi : program_.interrupt)();
     if (cpu.interrupts_on) fail("a handler ends with interrupts on");
-    if (cpu.preemption_stopped != preemption_stopped) fail("a handler ends with preemption stopped, or resumed");
+    if (cpu.preemption_stopped != preemption_stopped)
+        fail("a handler ends with preemption stopped, or resumed");
     memory.mark(current_, Option::go_on);
     note("ends");
     cpu.context = context;
@@ -224,8 +227,7 @@ void Machine::hook(const char* name, const void* code) {
     if (!running_) return;
     start_step();
     let_others_in(false);
-    record(Event::hook, nullptr, 0, 0, 0, 0, 0, code);
-    if (with_events_) outcome_.events.back().text = name;
+    record(Event::hook, {nullptr, 0, 0, code}, 0, 0, 0, name);
 }
 
 void Machine::pause(const void* code) {
@@ -238,29 +240,30 @@ void Machine::barrier(const void* code) {
     start_step();
     let_others_in(true);
     memory.fence_all(current_, program_.cpus);
-    record(Event::hook, nullptr, 0, 0, 0, 0, 0, code);
-    if (with_events_) outcome_.events.back().text = "barrier on all CPUs";
+    record(Event::hook, {nullptr, 0, 0, code}, 0, 0, 0, "barrier on all CPUs");
 }
 
 void Machine::resume_preemption() {
     if (cpus_[current_].preemption_stopped-- == 0) fail("preemption is resumed more often than stopped");
 }
 
-void Machine::plain_access(size_t cell, const void* address, size_t size, bool writes, const void* code) {
+void Machine::plain_access(Access const& access, bool writes) {
     if (++accesses_ > most_accesses) fail("no end after %zu accesses to memory", most_accesses);
     if (left_.at_any_access && left_.interruptions != 0) {
         start_step();
         let_others_in(false);
     }
-    bool const ordered = writes ? memory.plain_write(current_, cell, size) : memory.plain_read(current_, cell, size);
-    if (!ordered) fail_race(address, writes ? "writes" : "reads", code);
+    size_t const cell = memory.cell_of(access.address);
+    bool const ordered = writes ? memory.plain_write(current_, cell, access.size)
+                                : memory.plain_read(current_, cell, access.size);
+    if (!ordered) fail_race(access, writes);
 }
 
-void Machine::fail_race(const void* address, const char* what, const void* code) {
-    record(Event::note, address, 0, 0, 0, 0, 0, code);
-    if (with_events_) outcome_.events.back().text = std::string(what) + " here";
-    fail("data race: CPU %u %s %p, which CPU %u %s, and nothing orders the two", current_, what, address,
-         memory.race.other_cpu, memory.race.other_writes ? "wrote" : "read");
+void Machine::fail_race(Access const& access, bool writes) {
+    const char* const does = writes ? "writes" : "reads";
+    record(Event::note, access, 0, 0, 0, std::string(does) + " here");
+    fail("data race: CPU %u %s %p, which CPU %u %s, and nothing orders the two", current_, does,
+         access.address, memory.race.other_cpu, memory.race.other_writes ? "wrote" : "read");
 }
 
 void Machine::touch(size_t cell, bool writes) {
@@ -272,77 +275,74 @@ void Machine::touch(size_t cell, bool writes) {
     conflicts_[cell] = learnt_ = true;
 }
 
-unsigned Machine::reach(const void* address, unsigned size, bool writes, uint64_t latest, const void* code) {
-    using Access = Memory::Access;
-    size_t const cell = memory.cell_of(address);
+unsigned Machine::reach(Access const& access, bool writes, uint64_t latest) {
+    using Way = Memory::Way;
+    size_t const cell = memory.cell_of(access.address);
     touch(cell, writes);
-    bool const alone = announced_ != address || announced_alone_;
-    Access const access = !writes ? Access::read : alone ? Access::write_alone : Access::write;
-    unsigned const place = memory.reach(current_, cell, size, access, latest);
-    if (place == 0) fail_race(address, writes ? "writes (atomically)" : "reads (atomically)", code);
+    bool const alone = announced_ != access.address || announced_alone_;
+    Way const way = !writes ? Way::read : alone ? Way::write_alone : Way::write;
+    unsigned const place = memory.reach(current_, cell, access.size, way, latest);
+    if (place == 0) fail_race(access, writes);
     return place;
 }
 
-uint64_t Machine::load(const void* address, unsigned size, int order, uint64_t latest, const void* code) {
-    unsigned const place = reach(address, size, false, latest, code);
-    Option options[most_options] = {{Option::go_on, 0}};
+void Machine::count_change(uint64_t latest, uint64_t next) {
+    changes_ += latest != next;
+    cpus_[current_].own_changes += latest != next;
+}
+
+uint64_t Machine::load(Access const& access, uint64_t latest) {
+    unsigned const place = reach(access, false, latest);
     unsigned age = 0;
-    if (left_.old_values != 0 && announced_ == address) {
-        unsigned const older = memory.older_values(current_, place, order);
+    if (left_.old_values != 0 && announced_ == access.address) {
+        Option options[most_options] = {{Option::go_on, 0}};
+        unsigned const older = memory.older_values(current_, place, access.order);
         for (unsigned i = 1; i <= older; ++i) options[i] = {Option::older_value, static_cast<uint8_t>(i)};
         age = choose(5, options, older + 1).argument;
         left_.old_values -= age != 0;
         cpus_[current_].has_read_old |= age != 0;
     }
-    uint64_t const value = memory.load(current_, place, order, age);
-    record(Event::load, address, size, order, value, value, age, code);
-    return age == 0 ? latest : value;
+    uint64_t const value = memory.load(current_, place, access.order, age);
+    record(Event::load, access, latest, value, age);
+    return value;
 }
 
-void Machine::store(const void* address, unsigned size, int order, uint64_t latest, uint64_t next,
-                    const void* code) {
-    unsigned const place = reach(address, size, true, latest, code);
-    memory.store(current_, place, order, next);
-    changes_ += latest != next;
-    cpus_[current_].own_changes += latest != next;
-    record(Event::store, address, size, order, latest, next, 0, code);
+void Machine::store(Access const& access, uint64_t latest, uint64_t next) {
+    memory.store(current_, reach(access, true, latest), access.order, next);
+    count_change(latest, next);
+    record(Event::store, access, latest, next);
 }
 
-void Machine::exchange(const void* address, unsigned size, int order, uint64_t latest, uint64_t next,
-                       const void* code) {
-    unsigned const place = reach(address, size, true, latest, code);
-    memory.exchange(current_, place, order, next);
-    changes_ += latest != next;
-    cpus_[current_].own_changes += latest != next;
-    record(Event::exchange, address, size, order, latest, next, 0, code);
+void Machine::exchange(Access const& access, uint64_t latest, uint64_t next) {
+    memory.exchange(current_, reach(access, true, latest), access.order, next);
+    count_change(latest, next);
+    record(Event::exchange, access, latest, next);
 }
 
-void Machine::keep(const void* address, unsigned size, int order, uint64_t latest, const void* code) {
-    unsigned const place = reach(address, size, false, latest, code);
-    memory.load(current_, place, order, 0);
-    record(Event::failed_exchange, address, size, order, latest, latest, 0, code);
+void Machine::keep(Access const& access, uint64_t latest) {
+    memory.load(current_, reach(access, false, latest), access.order, 0);
+    record(Event::failed_exchange, access, latest, latest);
 }
 
 void Machine::fence(const void* code) {
     if (!running_) return;
     memory.fence(current_);
-    record(Event::fence, nullptr, 0, __ATOMIC_SEQ_CST, 0, 0, 0, code);
+    record(Event::fence, {nullptr, 0, __ATOMIC_SEQ_CST, code});
 }
 
-void Machine::record(Event::Kind kind, const void* address, unsigned size, int order, uint64_t before,
-                     uint64_t after, unsigned age, const void* code) {
+void Machine::record(Event::Kind kind, Access const& access, uint64_t before, uint64_t after, unsigned age,
+                     std::string text) {
     if (!with_events_) return;
-    const void* const caller = address != nullptr && address == announced_ ? announced_by_ : nullptr;
-    outcome_.events.push_back({step_, current_, cpus_[current_].context, kind, address, size, order, before,
-                               after, age, code, caller, {}});
+    const void* const caller = access.address == announced_ ? announced_by_ : nullptr;
+    outcome_.events.push_back({step_, current_, cpus_[current_].context, kind, access, caller, before, after,
+                               age, std::move(text)});
 }
 
 void Machine::note(const char* format, ...) {
     if (!with_events_) return;
     va_list arguments;
     va_start(arguments, format);
-    record(Event::note, nullptr, 0, 0, 0, 0, 0, nullptr);
-    outcome_.events.back().text = formatted(format, arguments);
+    record(Event::note, {}, 0, 0, 0, formatted(format, arguments));
     va_end(arguments);
 }
 

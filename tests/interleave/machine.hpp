@@ -2,8 +2,8 @@
 //
 // Machine: a few simulated CPUs in one thread of the host, and the schedule that they run under.
 //
-// A CPU runs its thread's function on a fiber. Each atomic operation and each hook of the code under test is a
-// *step*. Before a step,
+// A CPU runs its thread's function on a fiber. Each atomic operation and each hook of the code under test is
+// a *step*. Before a step,
 //
 //     another CPU may run instead             a preemption, if one is left, and only where the address of
 //                                             the step is one over which CPUs can conflict
@@ -11,13 +11,13 @@
 //     run on this CPU, to its end
 //     a load may return an older value        if one is left
 //
-// and the chooser decides. When a CPU ends, or pauses because it waits for another, the others run, at no cost;
-// one that pauses is not run again until another CPU has changed something. One that nobody is left to wait for
-// goes on, in case it loses patience; if it does not, that is a deadlock, and a failure.
+// and the chooser decides. When a CPU ends, or pauses because it waits for another, the others run, at no
+// cost; one that pauses is not run again until another CPU has changed something. One that nobody is left to
+// wait for goes on, in case it loses patience; if it does not, that is a deadlock, and a failure.
 //
 // Where CPUs cannot conflict, it does not matter whether they run before or after each other; so a preemption
-// there would only repeat what one at a later step shows. Which addresses these are is found by running: when a
-// new one appears, the enumeration starts again (see explore in main.cpp).
+// there would only repeat what one at a later step shows. Which addresses these are is found by running: when
+// a new one appears, the enumeration starts again (see explore in main.cpp).
 #ifndef INTERLEAVE_MACHINE_HPP
 #define INTERLEAVE_MACHINE_HPP
 
@@ -52,6 +52,14 @@ struct Bounds {
     bool at_any_access;  // handlers may also start before plain accesses
 };
 
+// An access to memory, as the code under test makes it.
+struct Access {
+    const void* address;
+    unsigned size;
+    int order;         // __ATOMIC_...; of a plain access no matter what
+    const void* code;  // where it comes from: a return address
+};
+
 // What happened, for the report of a failure.
 struct Event {
     enum Kind { load, store, exchange, failed_exchange, fence, hook, note };
@@ -59,14 +67,11 @@ struct Event {
     unsigned cpu;
     cpu_context context;
     Kind kind;
-    const void* address;
-    unsigned size;
-    int order;
+    Access access;
+    const void* caller;  // of the function that the access is in; null: not known
     uint64_t before;
     uint64_t after;
-    unsigned age;
-    const void* code;
-    const void* caller;  // of the function that has the code; null: not known
+    unsigned age;  // of a value that was loaded: how many stores are later
     std::string text;
 };
 
@@ -89,45 +94,43 @@ public:
     // Did the last run show a conflict that was not known at its start?
     bool learnt() const { return learnt_; }
 
-    // For the functions of a program, and the code under test.
-    State state(unsigned point) const;
+    // What the CPU that runs is at.
     bool running() const { return running_; }
-    unsigned cpu() const { return current_; }
     unsigned index() const { return program_.first_index + current_; }
     cpu_context context() const { return cpus_[current_].context; }
+    bool interrupts_on() const { return cpus_[current_].interrupts_on; }
+    void set_interrupts(bool on) { cpus_[current_].interrupts_on = on; }
+    bool preemption_stopped() const { return cpus_[current_].preemption_stopped != 0; }
+    void stop_preemption() { ++cpus_[current_].preemption_stopped; }
+    void resume_preemption();
+
+    // The steps in the last run, or so far.
     size_t steps() const { return steps_; }
+
+    // Ends the run.
     [[noreturn, gnu::format(printf, 2, 3)]] void fail(const char* format, ...);
+    // For the report.
     [[gnu::format(printf, 2, 3)]] void note(const char* format, ...);
 
-    // Before an atomic operation of the code under test, or a hook. alone: no other CPU may change this place
-    // meanwhile. Operations that are not announced are no steps, and may change only what is the CPU's own.
+    // Steps: before an atomic operation, and hooks. alone: no other CPU may change the place meanwhile. What
+    // is not announced is no step, and may change only what is the CPU's own.
     void announce(const void* address, bool alone, const void* caller);
     void hook(const char* name, const void* code);
     void pause(const void* code);
     void barrier(const void* code);
-    void stop_interrupts() { cpus_[current_].interrupts_on = false; }
-    bool interrupts_on() const { return cpus_[current_].interrupts_on; }
-    void start_interrupts() { cpus_[current_].interrupts_on = true; }
-    void stop_preemption() { ++cpus_[current_].preemption_stopped; }
-    void resume_preemption();
-    bool preemption_stopped() const { return cpus_[current_].preemption_stopped != 0; }
 
-    // The accesses themselves. False: the address is not tracked, or nothing runs; then do it without us.
-    void plain(const void* address, size_t size, bool writes, const void* code) {
-        if (!running_) return;
-        size_t const cell = memory.cell_of(address);
-        if (cell != Memory::untracked) plain_access(cell, address, size, writes, code);
-    }
+    // The accesses themselves. Atomic ones may be told of only if they are tracked, and say what is there
+    // (latest), and what will be (next).
     bool tracks(const void* address) const {
         return running_ && memory.cell_of(address) != Memory::untracked;
     }
-    uint64_t load(const void* address, unsigned size, int order, uint64_t latest, const void* code);
-    // latest: what is there; next: what will be.
-    void store(const void* address, unsigned size, int order, uint64_t latest, uint64_t next, const void* code);
-    void exchange(const void* address, unsigned size, int order, uint64_t latest, uint64_t next,
-                  const void* code);
-    // A compare-exchange that does not exchange.
-    void keep(const void* address, unsigned size, int order, uint64_t latest, const void* code);
+    void plain(Access const& access, bool writes) {
+        if (tracks(access.address)) plain_access(access, writes);
+    }
+    uint64_t load(Access const& access, uint64_t latest);
+    void store(Access const& access, uint64_t latest, uint64_t next);
+    void exchange(Access const& access, uint64_t latest, uint64_t next);
+    void keep(Access const& access, uint64_t latest);  // a compare-exchange that does not exchange
     void fence(const void* code);
 
 private:
@@ -154,16 +157,18 @@ private:
     void end(Option const* options, unsigned count);
     void wait(Option* options, unsigned count);
     [[noreturn]] void fail_deadlock();
-    Option choose(unsigned point, Option const* options, unsigned count);
+    Position position(unsigned choice) const;
+    Option choose(unsigned choice, Option const* options, unsigned count);
     bool can_run(unsigned cpu) const;
     size_t changes_by_others(unsigned cpu) const { return changes_ - cpus_[cpu].own_changes; }
     void switch_to(unsigned cpu);
-    void plain_access(size_t cell, const void* address, size_t size, bool writes, const void* code);
-    unsigned reach(const void* address, unsigned size, bool writes, uint64_t latest, const void* code);
+    void plain_access(Access const& access, bool writes);
+    unsigned reach(Access const& access, bool writes, uint64_t latest);
+    void count_change(uint64_t latest, uint64_t next);
     void touch(size_t cell, bool writes);
-    [[noreturn]] void fail_race(const void* address, const char* what, const void* code);
-    void record(Event::Kind kind, const void* address, unsigned size, int order, uint64_t before,
-                uint64_t after, unsigned age, const void* code);
+    [[noreturn]] void fail_race(Access const& access, bool writes);
+    void record(Event::Kind kind, Access const& access, uint64_t before = 0, uint64_t after = 0,
+                unsigned age = 0, std::string text = {});
     [[noreturn]] void give_up();
 
     Program program_{};

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Runs scenarios under every schedule within their bounds, and says "ok" with their number, or "not ok" with the
-// shortest schedule that failed, as a list of what happened in it and as a text for --replay.
+// Runs scenarios under every schedule within their bounds, and says "ok" with their number, or "not ok" with
+// the shortest schedule that failed, as a list of what happened in it and as a text for --replay.
 #include "report.hpp"
 #include "world.hpp"
 
@@ -32,8 +32,6 @@ std::vector<Scenario> all_scenarios() {
         all.insert(all.end(), some.begin(), some.end());
     return all;
 }
-
-// --- one schedule -------------------------------------------------------------------------------------------
 
 size_t runs;
 bool is_concluding;
@@ -70,16 +68,17 @@ void catch_signals() {
 }
 
 // One schedule, and what must be true after it.
-Machine::Outcome const& run(Scenario const& scenario, Bounds const& bounds, Chooser& chooser, bool with_events) {
+Machine::Outcome const& run(Scenario const& scenario, Bounds const& bounds, Chooser& chooser,
+                            bool with_events) {
     ++runs;
     restore();
     Machine::Outcome& outcome = machine.run(scenario.program, bounds, chooser, with_events);
     if (!outcome.passed || outcome.known) return outcome;
     is_concluding = true;
     if (sigsetjmp(conclusion, 0) == 0) {
-        outcome.failure = conclude(scenario);
+        outcome.failure = conclude();
     } else {
-        outcome.failure = "when all CPUs have ended, the heap is in a state that crashes its calls, or keeps them from ending";
+        outcome.failure = "when all CPUs have ended, a call of the heap crashes, or does not end";
     }
     is_concluding = false;
     outcome.passed = outcome.failure.empty();
@@ -143,24 +142,38 @@ void print_failure(Scenario const& scenario, Bounds const& bounds, std::vector<D
                 Script::text(deviations).c_str());
 }
 
+std::string text(Bounds const& bounds) {
+    std::string result;
+    auto const add = [&](unsigned count, const char* what) {
+        if (count == 0) return;
+        if (!result.empty()) result += ", ";
+        result += std::to_string(count) + what + (count == 1 ? "" : "s");
+    };
+    add(bounds.preemptions, " preemption");
+    add(bounds.interruptions, " interruption");
+    if (bounds.at_any_access) result += " at any access";
+    add(bounds.old_values, " old value");
+    return result;
+}
+
 bool explore(Scenario const& scenario, Bounds const& bounds, bool every) {
     Exploration exploration(scenario, bounds, every);
     std::timespec start, end;
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &start);
     bool const passed = exploration.run_all();
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &end);
-    double const seconds = static_cast<double>(end.tv_sec - start.tv_sec) + 1e-9 * static_cast<double>(end.tv_nsec - start.tv_nsec);
+    double const seconds = static_cast<double>(end.tv_sec - start.tv_sec) +
+                           1e-9 * static_cast<double>(end.tv_nsec - start.tv_nsec);
     if (!passed) {
         std::printf("not ok %s: %s\n", scenario.name, scenario.shows);
-        std::printf("    after %zu schedules: %s\n", exploration.schedules, exploration.failed.failure.c_str());
+        std::printf("    after %zu schedules: %s\n", exploration.schedules,
+                    exploration.failed.failure.c_str());
         print_failure(scenario, bounds, exploration.failed.deviations);
         return false;
     }
-    std::printf("ok %s: %zu schedules of up to %zu steps (%zu more led to where these went), all with up to %u preemptions", scenario.name,
-                exploration.schedules, exploration.most_steps, exploration.known, bounds.preemptions);
-    if (bounds.interruptions != 0) std::printf(", %u interruptions", bounds.interruptions);
-    if (bounds.old_values != 0) std::printf(", %u old values", bounds.old_values);
-    std::printf(" (%.1f s)\n", seconds);
+    std::printf("ok %s: %zu schedules, and %zu cut short; of up to %zu steps, up to %s (%.1f s)\n",
+                scenario.name, exploration.schedules, exploration.known, exploration.most_steps,
+                text(bounds).c_str(), seconds);
     return true;
 }
 

@@ -29,7 +29,8 @@ void Memory::restart(bool with_old_values) {
     }
     used_places_ = 1;
     with_old_values_ = with_old_values;
-    for (View const& view : views_) start_ = std::max(start_, *std::max_element(view.clock, std::end(view.clock)));
+    for (View const& view : views_)
+        start_ = std::max(start_, *std::max_element(view.clock, std::end(view.clock)));
     if (start_ > clock_mask / 2) {
         start_ = 0;
         std::fill(cells_.begin(), cells_.end(), Cell{});
@@ -55,9 +56,9 @@ bool Memory::knows_atomics(View const& view, unsigned cpu, size_t cell, bool wri
     return true;
 }
 
-bool Memory::knows_others(View const& view, unsigned cpu, Place const& place, Access access) {
-    Clock const* const writes = access == Access::write ? place.wrote_alone : place.wrote;
-    for (unsigned c = 0; access != Access::read && c < most_cpus; ++c) {
+bool Memory::knows_others(View const& view, unsigned cpu, Place const& place, Way way) {
+    Clock const* const writes = way == Way::write ? place.wrote_alone : place.wrote;
+    for (unsigned c = 0; way != Way::read && c < most_cpus; ++c) {
         if (c == cpu || writes[c] <= view.clock[c]) continue;
         race = {c, true};
         return false;
@@ -76,16 +77,17 @@ unsigned Memory::new_place(size_t cell, size_t size, uint64_t value) {
     place.size = size;
     place.latest = place.fenced_first = 0;
     place.plainly_written = false;
-    for (Clock* clocks : {place.wrote, place.wrote_alone, place.read}) std::fill_n(clocks, most_cpus, Clock{0});
+    for (Clock* clocks : {place.wrote, place.wrote_alone, place.read})
+        std::fill_n(clocks, most_cpus, Clock{0});
     place.at(0).value = value;
     place.at(0).history = cell;
     place.at(0).has_view = false;
     return used_places_++;
 }
 
-unsigned Memory::reach(unsigned cpu, size_t cell, size_t size, Access access, uint64_t value) {
+unsigned Memory::reach(unsigned cpu, size_t cell, size_t size, Way way, uint64_t value) {
     View const& view = views_[cpu];
-    bool const writes = access != Access::read;
+    bool const writes = way != Way::read;
     for (size_t i = cell; i < cell + size; ++i) {
         if (!knows_write(view, cpu, cells_[i]) || (writes && !knows_reads(view, cpu, cells_[i]))) return 0;
     }
@@ -95,14 +97,14 @@ unsigned Memory::reach(unsigned cpu, size_t cell, size_t size, Access access, ui
         std::fprintf(stderr, "a place is accessed by atomic operations of different sizes\n");
         std::abort();
     }
-    if (!knows_others(view, cpu, place, access)) return 0;
+    if (!knows_others(view, cpu, place, way)) return 0;
     if (place.plainly_written) {  // there is no race, so everybody who goes on from here knows of it
         place.plainly_written = false;
         append(place, cpu, number, value);
         place.fenced_first = place.latest;
         for (View& it : views_) it.first[number] = place.latest;
     }
-    if (access == Access::write_alone) place.wrote_alone[cpu] = view.clock[cpu];
+    if (way == Way::write_alone) place.wrote_alone[cpu] = view.clock[cpu];
     (writes ? place.wrote : place.read)[cpu] = view.clock[cpu];
     return number;
 }
@@ -166,8 +168,8 @@ void Memory::store(unsigned cpu, unsigned number, int order, uint64_t value) {
     if (order == __ATOMIC_SEQ_CST) place.fenced_first = place.latest;
 }
 
-// A read-modify-write: it reads the latest value always, and what the store read hands on is handed on with the
-// one written (a release sequence).
+// A read-modify-write: it reads the latest value always, and what the store read hands on is handed on with
+// the one written (a release sequence).
 void Memory::exchange(unsigned cpu, unsigned number, int order, uint64_t value) {
     Place& place = places_[number];
     Store const& before = place.at(place.latest);

@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: MIT
 //
-// Memory: what the simulated CPUs share, with the rules of the C++ memory model instead of those of the machine
-// that runs the test.
+// Memory: what the simulated CPUs share, with the rules of the C++ memory model instead of those of the
+// machine that runs the test.
 //
-// Plain accesses must be ordered. Each CPU has a vector clock: how far it knows what the others did. A release
-// store hands the clock on, an acquire load that reads that store receives it; a plain access that does not
-// know of another CPU's access to the same byte, one of the two a write, is a data race and a failure
-// (Flanagan and Freund, "FastTrack", 2009). Because no schedule has a race, only atomic operations need be
-// scheduled: where plain accesses fall between them makes no difference.
+// Plain accesses must be ordered. Each CPU has a vector clock: how far it knows what the others did. A
+// release store hands the clock on, an acquire load that reads that store receives it; a plain access that
+// does not know of another CPU's access to the same byte, one of the two a write, is a data race and a
+// failure (Flanagan and Freund, "FastTrack", 2009). Because no schedule has a race, only atomic operations
+// need be scheduled: where plain accesses fall between them makes no difference.
 //
-// Atomic loads may read old values. A store stays readable for a CPU until it has read or written a later value
-// of the same place, or has learnt of one by an acquire load or a fence: its *view* says from which store on it
-// may read (Kang et al., "A Promising Semantics", 2017, without the promises). So a store that is late in a
-// store buffer, on machines that have one, is a load elsewhere that still reads the value before. What the
-// model does not have are loads that read from stores that come later in time.
+// Atomic loads may read old values. A store stays readable for a CPU until it has read or written a later
+// value of the same place, or has learnt of one by an acquire load or a fence: its *view* says from which
+// store on it may read (Kang et al., "A Promising Semantics", 2017, without the promises). So a store that is
+// late in a store buffer, on machines that have one, is a load elsewhere that still reads the value before.
+// What the model does not have are loads that read from stores that come later in time.
 //
-// Each CPU's *history* is a number that stands for all that it has read so far, and thereby for all that it has
-// done; the histories of all CPUs together stand for the state that they have reached, in whatever order
+// Each CPU's *history* is a number that stands for all that it has read so far, and thereby for all that it
+// has done; the histories of all CPUs together stand for the state that they have reached, in whatever order
 // (Mazurkiewicz traces, hashed, as in Musuvathi and Qadeer, "CHESS", 2007).
 //
 // The tracked memory itself always holds the latest values.
@@ -87,12 +87,12 @@ public:
 
     // An atomic operation is one of the three calls behind this one, which finds its place (never 0), or
     // returns 0: a race with a plain access. value: what is there now.
-    enum class Access {
+    enum class Way {
         read,
         write,
         write_alone  // a change in two halves, read and write, between which no other CPU may write
     };
-    unsigned reach(unsigned cpu, size_t cell, size_t size, Access access, uint64_t value);
+    unsigned reach(unsigned cpu, size_t cell, size_t size, Way way, uint64_t value);
     // How many older values a load may return instead of the latest; and that load, of the age-th older one.
     unsigned older_values(unsigned cpu, unsigned place, int order);
     uint64_t load(unsigned cpu, unsigned place, int order, unsigned age);
@@ -109,8 +109,8 @@ public:
     }
 
     // A sequentially consistent fence: it orders what may be read. It hands on no clock, because plain
-    // accesses are ordered by a fence only together with atomic operations around it. And one on this CPU that
-    // makes each of `cpus` pass one.
+    // accesses are ordered by a fence only together with atomic operations around it. And one on this CPU
+    // that makes each of `cpus` pass one.
     void fence(unsigned cpu);
     void fence_all(unsigned cpu, unsigned cpus);
 
@@ -171,7 +171,7 @@ private:
         return true;
     }
     bool knows_atomics(View const& view, unsigned cpu, size_t cell, bool writes);
-    bool knows_others(View const& view, unsigned cpu, Place const& place, Access access);
+    bool knows_others(View const& view, unsigned cpu, Place const& place, Way way);
     unsigned new_place(size_t cell, size_t size, uint64_t value);
     void join(View& to, View const& from) const;
     void copy(View& to, View const& from) const;

@@ -43,30 +43,34 @@ std::string place_of(const void* code) {
         if (!place.empty() || colon == std::string::npos || is_wrapper(frame)) continue;
         std::string const path = frame.substr(0, colon);
         unsigned const number = static_cast<unsigned>(std::strtoul(frame.c_str() + colon + 1, nullptr, 10));
-        place = path.substr(path.rfind('/') + 1) + ":" + std::to_string(number) + "  " + line_of(path, number);
+        place =
+            path.substr(path.rfind('/') + 1) + ":" + std::to_string(number) + "  " + line_of(path, number);
     }
     pclose(output);
     return place;
 }
 
 std::string operation(Event const& event) {
-    static constexpr const char* orders[] = {"relaxed", "consume", "acquire", "release", "acq_rel", "seq_cst"};
+    static constexpr const char* orders[] = {"relaxed", "consume", "acquire",
+                                             "release", "acq_rel", "seq_cst"};
     std::ostringstream text;
     text << std::hex << std::showbase;
-    std::string const place = described(event.address);
+    std::string const place = described(event.access.address);
     switch (event.kind) {
         case Event::load:
             text << "load " << place << ": " << event.after;
             if (event.age != 0) text << ", an older value,";
             break;
         case Event::store: text << "store " << place << " = " << event.after; break;
-        case Event::exchange: text << "change " << place << ": " << event.before << " -> " << event.after; break;
+        case Event::exchange:
+            text << "change " << place << ": " << event.before << " -> " << event.after;
+            break;
         case Event::failed_exchange: text << "leave " << place << ": " << event.before; break;
         case Event::fence: text << "fence"; break;
         case Event::hook:
         case Event::note: return event.text;
     }
-    return text.str() + " " + orders[event.order];
+    return text.str() + " " + orders[event.access.order];
 }
 
 }  // namespace
@@ -76,9 +80,9 @@ void print_events(std::vector<Event> const& events) {
     std::map<const void*, std::string> places;
     for (Event const& event : events) {
         std::string place;
-        if (event.code != nullptr) {
-            auto const [found, fresh] = places.try_emplace(event.code);
-            if (fresh) found->second = place_of(event.code);
+        if (event.access.code != nullptr) {
+            auto const [found, fresh] = places.try_emplace(event.access.code);
+            if (fresh) found->second = place_of(event.access.code);
             if (found->second.empty() && event.caller != nullptr) found->second = place_of(event.caller);
             place = found->second;
         }

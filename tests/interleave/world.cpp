@@ -29,19 +29,14 @@ struct Block {
     uint64_t content;
 };
 
-struct Foretold {
-    slab_fault_kind kind;
-    const void* address;  // null: it was reported
-};
-
 // What changes while a scenario runs, beside the memory that is tracked.
-struct State {
+struct Table {
     Block blocks[most_blocks];
-    Foretold faults[8];
+    const void* faults[8];  // double frees that will be reported, or null
     unsigned foretold;
     uint64_t contents;
 };
-State state;
+Table table;
 
 std::string trouble;  // what went wrong while no CPU ran
 
@@ -50,7 +45,7 @@ struct Saved {
     std::vector<std::byte> content;
 };
 std::vector<Saved> saved;
-State saved_state;
+Table saved_table;
 
 size_t state_size() { return static_cast<size_t>(__stop_slabheap_state - __start_slabheap_state); }
 
@@ -70,9 +65,9 @@ void save(void* start, size_t size) {
 }
 
 void on_fault(const slab_fault* fault) {
-    for (Foretold& it : state.faults) {
-        if (it.kind != fault->kind || it.address != fault->address) continue;
-        it.address = nullptr;
+    for (const void*& it : table.faults) {
+        if (fault->kind != SLAB_FAULT_DOUBLE_FREE || fault->address != it) continue;
+        it = nullptr;
         machine.note("reports a fault, rightly");
         return;
     }
@@ -82,7 +77,7 @@ void on_fault(const slab_fault* fault) {
 }
 
 Block& held(Name name) {
-    Block& block = state.blocks[name];
+    Block& block = table.blocks[name];
     if (block.size == 0) wrong("the scenario gives block %u back, which it does not have", name);
     return block;
 }
@@ -92,25 +87,25 @@ uint64_t& first_word(Block const& block) { return *reinterpret_cast<uint64_t*>(b
 // A request has been answered. Returns whether it got a block.
 bool admit(Name name, void* address, size_t size) {
     if (address == nullptr) return false;
-    Block& block = state.blocks[name];
+    Block& block = table.blocks[name];
     if (block.size != 0) wrong("the scenario has a block %u already", name);
     std::byte* const start = static_cast<std::byte*>(address);
     machine.note("gets block %u at %p", name, address);
     if (start < arena.heap || start + size > arena.heap + sizeof arena.heap)
         wrong("block %u at %p is not in the heap", name, address);
-    for (Block const& other : state.blocks) {
+    for (Block const& other : table.blocks) {
         if (other.size != 0 && start < other.address + other.size && other.address < start + size)
             wrong("the block at %p is handed out although it is not free", address);
     }
-    block = {start, size, ++state.contents};
-    machine.plain(start, sizeof(uint64_t), true, __builtin_return_address(0));
+    block = {start, size, ++table.contents};
+    machine.plain({start, sizeof(uint64_t), 0, __builtin_return_address(0)}, true);
     first_word(block) = block.content;
     return true;
 }
 
 void* dismiss(Name name) {
     Block& block = held(name);
-    machine.plain(block.address, sizeof(uint64_t), false, __builtin_return_address(0));
+    machine.plain({block.address, sizeof(uint64_t), 0, __builtin_return_address(0)}, false);
     if (first_word(block) != block.content) wrong("block %u has lost its content", name);
     machine.note("gives block %u at %p back", name, static_cast<void*>(block.address));
     block.size = 0;
@@ -125,13 +120,20 @@ void give_all() {
 
 size_t in_hand() {
     return static_cast<size_t>(
-        std::count_if(state.blocks, std::end(state.blocks), [](Block const& it) { return it.size != 0; }));
+        std::count_if(table.blocks, std::end(table.blocks), [](Block const& it) { return it.size != 0; }));
 }
 
 void audit(const char* when) {
     slab_audit found{};
     if (slab_heap_audit(&found) == SLAB_OK) return;
-    wrong("%s, this is not true: %s (%s)", when, found.invariant, described(found.address).c_str());
+    std::string const where = found.address == nullptr ? "" : " (" + described(found.address) + ")";
+    wrong("%s, this is not true: %s%s", when, found.invariant, where.c_str());
+}
+
+slab_stats figures() {
+    slab_stats stats;
+    slab_heap_stats(&stats);
+    return stats;
 }
 
 int interrupts_others() {
@@ -162,24 +164,19 @@ bool ask_pages(Name name, size_t count) {
 void give(Name name) { slab_free(dismiss(name)); }
 
 void give_racing(Name name) {
-    Block& block = state.blocks[name];
-    if (block.size == 0) foretell(SLAB_FAULT_DOUBLE_FREE, block.address);
+    Block& block = table.blocks[name];
+    if (block.size == 0) table.faults[table.foretold++] = block.address;
     block.size = 0;
     machine.note("gives block %u at %p back, as others do", name, static_cast<void*>(block.address));
     slab_free(block.address);
 }
 
-bool has(Name name) { return state.blocks[name].size != 0; }
-void* address_of(Name name) { return state.blocks[name].address; }
-
-void foretell(slab_fault_kind kind, const void* address) {
-    state.faults[state.foretold++] = {kind, address};
-}
+bool has(Name name) { return table.blocks[name].size != 0; }
 
 void say(unsigned what) {
     uint64_t& word = arena.said[what];
     machine.announce(&word, false, nullptr);
-    machine.store(&word, sizeof word, __ATOMIC_RELEASE, word, 1, __builtin_return_address(0));
+    machine.store({&word, sizeof word, __ATOMIC_RELEASE, __builtin_return_address(0)}, word, 1);
     word = 1;
 }
 
@@ -187,7 +184,8 @@ void wait_for(unsigned what) {
     uint64_t& word = arena.said[what];
     for (;;) {
         machine.announce(&word, false, nullptr);
-        if (machine.load(&word, sizeof word, __ATOMIC_ACQUIRE, word, __builtin_return_address(0)) != 0) return;
+        if (machine.load({&word, sizeof word, __ATOMIC_ACQUIRE, __builtin_return_address(0)}, word) != 0)
+            return;
         machine.pause(__builtin_return_address(0));
     }
 }
@@ -195,14 +193,6 @@ void wait_for(unsigned what) {
 void act_as(size_t index) { index_at_rest = index; }
 
 void refuse_barriers() { slab_heap_set_barrier_hook(refuses); }
-
-slab_stats figures() {
-    slab_stats stats;
-    slab_heap_stats(&stats);
-    return stats;
-}
-
-size_t pages() { return figures().total_bytes / SLAB_PAGE_SIZE; }
 
 void prepare(Scenario const& scenario) {
     void* const memory = mmap(&arena, sizeof arena, PROT_READ | PROT_WRITE,
@@ -229,35 +219,35 @@ void prepare(Scenario const& scenario) {
     save(arena.cpus, slab_cpu_memory(cpus));
     save(arena.said, sizeof arena.said);
     save(__start_slabheap_state, state_size());
-    saved_state = state;
+    saved_table = table;
 }
 
 void restore() {
     for (Saved const& it : saved) std::memcpy(it.start, it.content.data(), it.content.size());
-    state = saved_state;
-    for (Block const& it : state.blocks) {
+    table = saved_table;
+    for (Block const& it : table.blocks) {
         if (it.size != 0) first_word(it) = it.content;
     }
 }
 
-std::string conclude(Scenario const& scenario) {
+std::string conclude() {
     trouble.clear();
     act_as(0);
     slab_heap_set_barrier_hook(interrupts_others);
     audit("when all CPUs have ended");
-    for (Foretold const& it : state.faults) {
-        if (it.address != nullptr) wrong("a fault at %p was not reported", it.address);
+    for (const void* it : table.faults) {
+        if (it != nullptr) wrong("the double free of %p was not reported", it);
     }
     slab_stats const stats = figures();
     if (stats.allocations - stats.frees != in_hand())
         wrong("%zu blocks are in hand, but the books have %zu", in_hand(), stats.allocations - stats.frees);
-    if (scenario.conclude != nullptr) scenario.conclude();
     give_all();
-    size_t const all = pages();
+    size_t const all = stats.total_bytes / SLAB_PAGE_SIZE;
     void* const whole = slab_alloc_pages(all, 1);
     if (whole == nullptr) wrong("all blocks are given back, but not all %zu pages can be had", all);
     slab_free(whole);
-    if (figures().used_bytes != 0) wrong("all blocks are given back, but %zu bytes are used", figures().used_bytes);
+    if (figures().used_bytes != 0)
+        wrong("all blocks are given back, but %zu bytes are used", figures().used_bytes);
     audit("when all has been given back");
     return trouble;
 }

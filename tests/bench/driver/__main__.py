@@ -94,7 +94,7 @@ def parse_options():
 def extra_archives(options):
     """See build.build."""
     wanted = {"fine": (FINE, options.size_classes == "fine"),
-              "relaxed": (RELAXED, "threads" in options.sections and build.has_option("claim"))}
+              "relaxed": (RELAXED, "threads" in options.sections)}
     return {name: peer for name, (peer, built) in wanted.items() if built and peer in options.peer}
 
 
@@ -123,6 +123,7 @@ def measure(options, workers):
         results["instructions"] = callgrind.measure(workers, chosen["instructions"], peers)
     if "worst" in options.sections:
         results["worst"] = heap_calls.worst(workers, peers, options.quick)
+        results["holds"] = heap_calls.lock_holds(workers)
     if "memory" in options.sections:
         results["memory"] = heap_calls.memory(workers, peers, seeds=25 if options.quick else 101)
     if "scale" in options.sections:

@@ -89,10 +89,6 @@ def build_archive(name):
     quietly("ninja", "-C", directory, "libslabheap.a")
 
 
-def has_option(name):
-    return f"option('{name}'" in (ROOT / "meson_options.txt").read_text()
-
-
 def build(extra=None):
     """Returns the directory with the workers. extra: of the archives that are not always needed those that
     are, each with the peer that links it: {"fine": "heap-fine"}."""

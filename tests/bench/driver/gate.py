@@ -37,6 +37,12 @@ def worst(workers, heap_bytes):
         yield name("worst", kind, bytes_text(heap_bytes), call), row["instructions"]
 
 
+def lock_holds(workers):
+    rows = heap_calls.lock_holds(workers)
+    for heap_bytes in heap_calls.CLOSE_HEAPS:
+        yield name("lock held", bytes_text(heap_bytes)), heap_calls.longest_hold(rows, heap_bytes)
+
+
 def scale(workers):
     for heap_bytes, values in heap_calls.scale(workers, [PEER], SCALE_HEAPS)[PEER].items():
         size = bytes_text(heap_bytes)
@@ -65,7 +71,7 @@ def measure(workers):
             return pool.submit(lambda: dict(part(workers, *arguments)))
 
         most = [start(worst, heap_bytes) for heap_bytes in reversed(heap_calls.CLOSE_HEAPS)]
-        most += [start(instructions), start(scale), start(code_and_stack)]
+        most += [start(instructions), start(lock_holds), start(scale), start(code_and_stack)]
         least = start(memory)
         return {key: value for part in most for key, value in part.result().items()}, least.result()
 

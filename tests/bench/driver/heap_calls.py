@@ -70,6 +70,22 @@ def longest(rows):
     return best
 
 
+def lock_holds(workers):
+    """The longest time that SharedHeap holds its lock, in instructions, by sequence and heap."""
+    rows = []
+    for heap_bytes in CLOSE_HEAPS:
+        print(f"holds of the lock: {bytes_text(heap_bytes)}", file=sys.stderr)
+        suspects = workers.run("lock-holds-counted", "suspects", heap_bytes)
+        given = "\n".join(suspects) + "\n"
+        for _, instructions, sequence in workers.table("lock-holds", "step", heap_bytes, given=given):
+            rows.append({"heap_bytes": heap_bytes, "instructions": int(instructions), "sequence": sequence})
+    return rows
+
+
+def longest_hold(rows, heap_bytes):
+    return max(row["instructions"] for row in rows if row["heap_bytes"] == heap_bytes)
+
+
 def memory(workers, peers, seeds):
     """Shares of the region; medians over the seeds."""
     results = {}

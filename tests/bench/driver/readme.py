@@ -19,7 +19,8 @@ HEAP = "heap"  # the C++ face, whose figures are shown
 CLASSES_TEXT = {HEAP: "", FINE: ", fine classes"}
 FORM_TEXT = {(HEAP, "free"): "freed by address", (HEAP, "free_sized"): "with its size",
              (FINE, "free"): "fine classes: by address", (FINE, "free_sized"): "with its size"}
-PEER_TEXT = {"seed": "seed's scheme", RELAXED: "relaxed claim", "heap-spin": "behind a spin lock"}
+PEER_TEXT = {HEAP: "class Heap", "seed": "seed's scheme", RELAXED: "relaxed claim",
+             "heap-spin": "behind a spin lock"}
 HEAPS = [32 * KIB, 64 * KIB, 8 * MIB, 64 * MIB, 64 * GIB]
 MISSING = "–"
 
@@ -54,7 +55,10 @@ def worst_table(results):
 
     yield table(["longest call in instructions, alloc / free", *map(bytes_text, heap_calls.CLOSE_HEAPS)],
                 [[words, *[cell(heap, kind) for heap in heap_calls.CLOSE_HEAPS]]
-                 for kind, words in KIND_TEXT.items()])
+                 for kind, words in KIND_TEXT.items()] +
+                [["with several CPUs: the lock is held, at a time",
+                  *[f"{heap_calls.longest_hold(results['holds'], heap):,}"
+                    for heap in heap_calls.CLOSE_HEAPS]]])
     found = page_cost.maxima(longest, HEAP)
     ends = min(found), max(found)
     sizes, orders = (" to ".join(map(str, map(of, ends))) for of in (bytes_text, page_cost.orders))
@@ -112,12 +116,13 @@ def rounds_of(of_workload):
 
 def time_table(results):
     measured = results["time"]["free"]
-    others = [peer for peer in results["peers"] if peer not in (REFERENCE, *CLASSES_TEXT)]
+    others = [peer for peer in results["peers"] if peer not in (REFERENCE, FINE)]
     if not others:
         return
     yield prose("Time of a pair as a share of the peer's, freed by address (the seed's scheme: with its "
-                f"size); median of {rounds_of(measured)} rounds, in which the peers take turns. Below 1 "
-                "slabheap is faster; **bold**: it is slower.")
+                f"size); median of {rounds_of(measured)} rounds, in which the peers take turns. It is the C "
+                "ABI's, which any thread may call; class Heap is for one. Below 1 slabheap is faster; "
+                "**bold**: it is slower.")
     yield from share_table(measured, others)
 
 

@@ -140,6 +140,10 @@ def worst_tables(results):
             cells.append(worst_cell(row) if row else "–")
         rows.append([peer, bytes_text(heap_bytes) if heap_bytes else "–", kind, *cells])
     yield table(["peer", "heap", "kind", "alloc", "free"], rows)
+    yield "### The longest hold of the lock that CPUs share, in instructions"
+    yield table(["heap", "sequence", "instructions"],
+                [[bytes_text(row["heap_bytes"]), row["sequence"], f"{row['instructions']:,}"]
+                 for row in results["holds"]])
     yield from page_table(best)
 
 

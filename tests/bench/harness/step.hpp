@@ -20,6 +20,10 @@ struct Stepped {
 // `function` is one that jumps to what is measured; the jump does not count.
 Stepped step(Function function, void* peer, uintptr_t first, uintptr_t second);
 
+// The same from one place to another.
+void start_stepping();
+uint64_t stop_stepping();
+
 }  // namespace slabheap::bench
 
 #endif

@@ -23,14 +23,15 @@ void try_and_give(size_t size) {
 
 constexpr Scenario scenarios[] = {
     {.name = "interrupted",
-     .shows = "an interrupt handler takes and gives in the midst of any call, and another in the midst of that",
+     .shows =
+         "an interrupt handler takes and gives in the midst of any call, and another in the midst of that",
      .fronts = 2,
      .program = {.cpus = 1,
                  .thread = {[] { take(0, 2048), take(1, 2048), give(0), take(2, 2048), give(1), give(2); }},
                  .interrupt = [] { take_and_give(2048); },
                  .nmi = [] { take_and_give(2048); }},
      .bounds = {.interruptions = 2},
-     .deep = {.interruptions = 2, .at_any_access = true}},
+     .deep = {.interruptions = 3}},
 
     {.name = "interrupted-anywhere",
      .shows = "the same between any two accesses to memory",
@@ -40,7 +41,7 @@ constexpr Scenario scenarios[] = {
                  .interrupt = [] { take_and_give(2048); },
                  .nmi = [] { take_and_give(2048); }},
      .bounds = {.interruptions = 2, .at_any_access = true},
-     .deep = {.interruptions = 2, .at_any_access = true}},
+     .deep = {.interruptions = 3, .at_any_access = true}},
 
     {.name = "one-cpu",
      .shows = "a heap for one CPU, which has no locked instructions, under interrupts and NMIs",
@@ -50,7 +51,7 @@ constexpr Scenario scenarios[] = {
                  .interrupt = [] { take_and_give(2048); },
                  .nmi = [] { take_and_give(2048); }},
      .bounds = {.interruptions = 2},
-     .deep = {.interruptions = 2, .at_any_access = true}},
+     .deep = {.interruptions = 3}},
 
     {.name = "one-cpu-anywhere",
      .shows = "the same between any two accesses to memory",
@@ -60,7 +61,7 @@ constexpr Scenario scenarios[] = {
                  .interrupt = [] { take_and_give(2048); },
                  .nmi = [] { take_and_give(2048); }},
      .bounds = {.interruptions = 2, .at_any_access = true},
-     .deep = {.interruptions = 2, .at_any_access = true}},
+     .deep = {.interruptions = 3, .at_any_access = true}},
 
     {.name = "double-free-interrupted",
      .shows = "a handler frees the block that its CPU is just freeing",
@@ -71,7 +72,7 @@ constexpr Scenario scenarios[] = {
                  .interrupt = [] { give_racing(0); },
                  .nmi = [] { give_racing(0); }},
      .bounds = {.interruptions = 2, .at_any_access = true},
-     .deep = {.interruptions = 2, .at_any_access = true}},
+     .deep = {.interruptions = 3, .at_any_access = true}},
 
     {.name = "double-free-one-cpu",
      .shows = "the same on a heap for one CPU, with a large block, too",
@@ -82,7 +83,7 @@ constexpr Scenario scenarios[] = {
                  .interrupt = [] { give_racing(0); },
                  .nmi = [] { give_racing(2); }},
      .bounds = {.interruptions = 2, .at_any_access = true},
-     .deep = {.interruptions = 2, .at_any_access = true}},
+     .deep = {.interruptions = 3, .at_any_access = true}},
 
     {.name = "double-free-nmi",
      .shows = "an NMI frees what its CPU frees, while another CPU holds the lock",
@@ -102,7 +103,7 @@ constexpr Scenario scenarios[] = {
                  .thread = {[] { give_racing(0); }, [] { give_racing(0); }},
                  .nmi = [] { give_racing(0); }},
      .bounds = {.preemptions = 3, .interruptions = 1},
-     .deep = {.preemptions = 3, .interruptions = 2, .old_values = 1}},
+     .deep = {.preemptions = 3, .interruptions = 2}},
 
     {.name = "nmi-large",
      .shows = "an NMI frees a large block while its CPU holds the lock: it is given back later",
@@ -110,9 +111,12 @@ constexpr Scenario scenarios[] = {
      .prepare = [] { take(0, 8192), take(1, 4096), take(2, 4096); },
      .program = {.cpus = 1,
                  .thread = {[] { give(1), ask(3, 12288), give(2), ask(4, 4096); }},
-                 .nmi = [] { if (has(0)) give(0); }},
+                 .nmi =
+                     [] {
+                         if (has(0)) give(0);
+                     }},
      .bounds = {.interruptions = 2, .at_any_access = true},
-     .deep = {.interruptions = 2, .at_any_access = true}},
+     .deep = {.interruptions = 3, .at_any_access = true}},
 
     {.name = "nmi-large-one-cpu",
      .shows = "the same on a heap for one CPU",
@@ -120,15 +124,19 @@ constexpr Scenario scenarios[] = {
      .prepare = [] { take(0, 8192), take(1, 4096), take(2, 4096); },
      .program = {.cpus = 1,
                  .thread = {[] { give(1), ask(3, 12288), give(2), ask(4, 4096); }},
-                 .nmi = [] { if (has(0)) give(0); }},
+                 .nmi =
+                     [] {
+                         if (has(0)) give(0);
+                     }},
      .bounds = {.interruptions = 2, .at_any_access = true},
-     .deep = {.interruptions = 2, .at_any_access = true}},
+     .deep = {.interruptions = 3, .at_any_access = true}},
 
     {.name = "handlers-try",
      .shows = "slab_try_alloc gets a block or null in any context, and never waits",
      .fronts = 2,
      .program = {.cpus = 2,
-                 .thread = {[] { take(0, 4096), give(0), take(0, 8192); }, [] { try_take(1, 4096), try_take(2, 4096); }},
+                 .thread = {[] { take(0, 4096), give(0), take(0, 8192); },
+                            [] { try_take(1, 4096), try_take(2, 4096); }},
                  .interrupt = [] { try_take(3, 4096); },
                  .nmi = [] { try_take(4, 4096); }},
      .bounds = {.preemptions = 3, .interruptions = 1},
@@ -142,7 +150,7 @@ constexpr Scenario scenarios[] = {
                  .thread = {[] { take(3, 2048), give(0); }, [] { give(1), take(4, 2048); }},
                  .interrupt = [] { take_and_give(2048); },
                  .nmi = [] { take_and_give(2048); }},
-     .bounds = {.preemptions = 3, .interruptions = 2},
+     .bounds = {.preemptions = 3, .interruptions = 1},
      .deep = {.preemptions = 3, .interruptions = 2}},
 
     {.name = "take-back-interrupted",
@@ -159,10 +167,11 @@ constexpr Scenario scenarios[] = {
                  .interrupt = [] { try_and_give(4096); },
                  .nmi = [] { try_and_give(4096); }},
      .bounds = {.preemptions = 2, .interruptions = 1},
-     .deep = {.preemptions = 3, .interruptions = 1, .old_values = 1}},
+     .deep = {.preemptions = 3, .interruptions = 1}},
 
     {.name = "handler-gathers",
-     .shows = "a handler finds no memory at hand, and takes back what the fronts of its own CPU have, if it can",
+     .shows =
+         "a handler finds no memory at hand, and takes back what the fronts of its own CPU have, if it can",
      .fronts = 2,
      .prepare =
          [] {
@@ -171,8 +180,14 @@ constexpr Scenario scenarios[] = {
          },
      .program = {.cpus = 1,
                  .thread = {[] { take(0, 4096), give(0); }},
-                 .interrupt = [] { if (ask(1, 8192)) give(1); },
-                 .nmi = [] { if (ask(2, 8192)) give(2); }},
+                 .interrupt =
+                     [] {
+                         if (ask(1, 8192)) give(1);
+                     },
+                 .nmi =
+                     [] {
+                         if (ask(2, 8192)) give(2);
+                     }},
      .bounds = {.interruptions = 2},
      .deep = {.interruptions = 2, .at_any_access = true}},
 };

@@ -48,7 +48,7 @@ constexpr Scenario scenarios[] = {
          },
      .program = {.cpus = 2, .thread = {[] { ask(0, 8192); }, [] { ask(1, 8192); }}},
      .bounds = {.preemptions = 3},
-     .deep = {.preemptions = 3}},
+     .deep = {.preemptions = 3, .old_values = 1}},
 
     {.name = "take-back-from-two",
      .shows = "a CPU takes back from two others, one of which takes back, too",
@@ -73,18 +73,20 @@ constexpr Scenario scenarios[] = {
              refuse_barriers();
              fill_fronts(1, 7);
          },
-     .program = {.cpus = 2,
-                 .thread = {[] { ask(0, 4096); }, [] { take(1, 4096), give(1), take(2, 4096); }}},
+     .program = {.cpus = 2, .thread = {[] { ask(0, 4096); }, [] { take(1, 4096), give(1), take(2, 4096); }}},
      .bounds = {.preemptions = 3, .old_values = 1},
      .deep = {.preemptions = 3, .old_values = 2}},
 
     {.name = "exhausted",
      .shows = "a request may fail when all is in hand, and what is given meanwhile is not lost",
      .fronts = 2,
-     .prepare = [] { for (Name name = 0; name < 7; ++name) take(name, 4096); },
+     .prepare =
+         [] {
+             for (Name name = 0; name < 7; ++name) take(name, 4096);
+         },
      .program = {.cpus = 2, .thread = {[] { ask(7, 4096); }, [] { give(0), ask(8, 4096); }}},
      .bounds = {.preemptions = 3, .old_values = 1},
-     .deep = {.preemptions = 3, .old_values = 1}},
+     .deep = {.preemptions = 3, .old_values = 2}},
 };
 
 }  // namespace
