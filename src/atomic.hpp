@@ -62,6 +62,36 @@ template <int order, class T>
 // Keeps the compiler, but not the CPU, from moving accesses across.
 [[gnu::always_inline]] inline void compiler_fence() { __atomic_signal_fence(__ATOMIC_SEQ_CST); }
 
+// RISC-V has no instruction that changes a byte, and GCC 12 would call a library there: the byte changes in
+// its word. A store to a byte beside it comes before or after, as it would with the library.
+inline bool compare_exchange_in_word(uint8_t& x, uint8_t& expected, uint8_t desired, int order) {
+    using AnyWord [[gnu::may_alias]] = Word;
+    uintptr_t const address = reinterpret_cast<uintptr_t>(&x), place = address % sizeof(Word);
+    AnyWord& word = *reinterpret_cast<AnyWord*>(address - place);
+    unsigned const shift = static_cast<unsigned>(place * 8);  // little-endian
+    for (Word before = __atomic_load_n(&word, relaxed);;) {
+        uint8_t const found = static_cast<uint8_t>(before >> shift);
+        if (found != expected) {
+            expected = found;
+            return false;
+        }
+        Word const after = before ^ (Word{found} ^ desired) << shift;
+        if (__atomic_compare_exchange_n(&word, &before, after, false, order, relaxed)) return true;
+    }
+}
+
+template <class T>
+constexpr bool has_instructions = __atomic_always_lock_free(sizeof(T), nullptr);
+
+template <int order, class T>
+[[gnu::always_inline]] inline bool compare_exchange_locked(T& x, T& expected, T desired) {
+    if constexpr (has_instructions<T>) {
+        return __atomic_compare_exchange_n(&x, &expected, desired, false, order, relaxed);
+    } else {
+        return compare_exchange_in_word(x, expected, desired, order);
+    }
+}
+
 #if (defined __x86_64__ || defined __i386__) && !defined SLABHEAP_SCHEDULED && \
     !defined SLABHEAP_THREAD_SANITIZER
 template <class T>
@@ -73,7 +103,7 @@ template <class T>
 #else
 template <class T>
 inline bool compare_exchange_unlocked(T& x, T& expected, T desired) {
-    return __atomic_compare_exchange_n(&x, &expected, desired, false, relaxed, relaxed);
+    return compare_exchange_locked<relaxed>(x, expected, desired);
 }
 #endif
 
@@ -82,7 +112,7 @@ template <int order, class T>
 [[gnu::always_inline]] inline bool compare_exchange(T& x, T& expected, T desired, Among among) {
     step(&x, among == Among::cpus ? 'x' : 'u');
     if (among == Among::contexts) return compare_exchange_unlocked(x, expected, desired);
-    return __atomic_compare_exchange_n(&x, &expected, desired, false, order, relaxed);
+    return compare_exchange_locked<order>(x, expected, desired);
 }
 
 // The rest return what x was.
@@ -99,7 +129,14 @@ template <int order, class T>
 inline T exchange(T& x, T value, Among among) {
     if (among == Among::contexts) return change_unlocked(x, [value](T) { return value; });
     step(&x, 'x');
-    return __atomic_exchange_n(&x, value, order);
+    if constexpr (has_instructions<T>) {
+        return __atomic_exchange_n(&x, value, order);
+    } else {
+        T before = load<relaxed>(x);
+        while (!compare_exchange_locked<order>(x, before, value)) {
+        }
+        return before;
+    }
 }
 
 template <int order>

@@ -122,29 +122,26 @@ bool CpuHeap::return_some_spares() {
     return true;
 }
 
-bool CpuHeap::empty_next(CpuFronts* fronts, unsigned& size_class) {
+bool CpuHeap::empty_next(CpuFronts* fronts, unsigned& next) {
     Visit const visit(fronts);
-    return visit && empty_next_class(*visit, size_class);
+    return visit && empty_next_of(*visit, next);
 }
 
 // Does not make them busy: their CPU may be about to look whether the heap is closed, and then says that they
 // are not.
-bool CpuHeap::take_back_next(CpuFronts& fronts, unsigned& size_class) {
-    return empty_next_class(fronts, size_class);
-}
+bool CpuHeap::take_back_next(CpuFronts& fronts, unsigned& next) { return empty_next_of(fronts, next); }
 
-// Empties the next stack or word that has something.
-bool CpuHeap::empty_next_class(CpuFronts& fronts, unsigned& size_class) {
-    for (; size_class < class_count; ++size_class) {
+// Empties the next stack or word that has something, and moves on behind it: so it ends, whoever refills
+// them.
+bool CpuHeap::empty_next_of(CpuFronts& fronts, unsigned& next) {
+    for (; next < 2 * class_count; ++next) {
+        unsigned const size_class = next / 2;
         Front const& front = fronts.of_class[size_class];
-        if ((front.depth | front.other) != 0) {
-            empty_stack(fronts, size_class);
-            return true;
-        }
-        if (front.word != 0) {
-            empty_word(fronts, size_class);
-            return true;
-        }
+        bool const is_stack = next % 2 == 0;
+        if ((is_stack ? front.depth | front.other : front.word) == 0) continue;
+        is_stack ? empty_stack(fronts, size_class) : empty_word(fronts, size_class);
+        ++next;
+        return true;
     }
     return false;
 }
@@ -163,7 +160,8 @@ bool CpuHeap::is_right(Claim const& expected, uintptr_t address, Block block) co
            pages_for(expected.size + (expected.size == 0)) == block.pages();
 }
 
-Freed CpuHeap::free(CpuFronts* fronts, uintptr_t address, Claim const& expected, bool is_alone, Way way) {
+Freed CpuHeap::free(CpuFronts* fronts, uintptr_t address, Claim const& expected, bool is_alone, Way way,
+                    Damage& damage) {
     Block const block = live_block(address);
     if (block.size == 0) return Freed::not_a_block;
     if (!is_right(expected, address, block)) return Freed::wrong_size;
@@ -171,15 +169,23 @@ Freed CpuHeap::free(CpuFronts* fronts, uintptr_t address, Claim const& expected,
     if (block.is_large()) {
         uint8_t live = tag::large;
         // Release: pairs with the load in settle, which may come before the page is pending.
-        bool const claimed =
-            atomic::compare_exchange<atomic::release>(view.tag(address), live, tag::leaving, among_);
-        if (claimed) atomic::add(large_frees_, 1, among_);
-        return claimed ? Freed::large : Freed::not_a_block;
+        if (!atomic::compare_exchange<atomic::release>(
+                view.tag(address), live, defences::touch_blocks ? tag::retiring : tag::leaving, among_))
+            return Freed::not_a_block;
+        atomic::add(large_frees_, 1, among_);
+        if constexpr (defences::touch_blocks) {
+            damage = retire_block(address, block);
+            atomic::store<atomic::release>(view.tag(address), tag::leaving);
+        }
+        return Freed::large;
     }
     // In the fronts first: so who closes them waits until a claimed slot is somewhere.
     bool const in_front = way == Way::front && fronts != nullptr && enter(*fronts);
     if (way == Way::front && !in_front && atomic::load<atomic::relaxed>(closed_) != 0) return Freed::closed;
     bool const claimed = claim(view.live(address), is_alone);
+    if constexpr (defences::touch_blocks) {
+        if (claimed) damage = retire_block(address, block);
+    }
     if (claimed && in_front) keep_slot_shared(*fronts, block.size_class, address);
     if (claimed && !in_front) put_pooled_slot(block.size_class, address);
     if (in_front) leave(*fronts);
@@ -211,7 +217,8 @@ Diagnosis CpuHeap::examine(uintptr_t address, bool is_locked) const {
     uint8_t const what = view->what(address);
     if (tag::is_slab(what) || tag::is_freed_slab(what))
         return diagnose_slot(*region_of(address), what, address);
-    if ((what == tag::leaving || what == tag::freed_large) && address % page_size == 0)
+    if ((what == tag::leaving || what == tag::retiring || what == tag::freed_large) &&
+        address % page_size == 0)
         return {SLAB_FAULT_DOUBLE_FREE, address,
                 atomic::load<atomic::relaxed>(view->slots(address)[0]) << page_shift};
     return {SLAB_FAULT_NEVER_ALLOCATED, 0, 0};

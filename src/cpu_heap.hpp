@@ -60,9 +60,11 @@ public:
         bool const taken = take_front_slot(fronts, class_of(size, align), size, address);
         leave(fronts);
         block = reinterpret_cast<void*>(address);
+        if (taken) prepare(block, size);
         return taken;
     }
     [[gnu::always_inline]] bool free_fast(Word cpu, void* ptr, bool is_alone, Word least_class = 0) {
+        if constexpr (defences::touch_blocks) return false;
         uintptr_t const address = reinterpret_cast<uintptr_t>(ptr);
         Word const mark = primary_.mark_at(address);
         if (mark >= primary_.known() || cpu >= front_count_) [[unlikely]]
@@ -100,8 +102,8 @@ public:
     [[gnu::always_inline]] bool settle_some() { return settle_pending(settled_at_once); }
     [[gnu::cold]] bool return_some_spares();
     // Of the CPU that calls; or of another, while the heap is closed and they are not busy.
-    [[gnu::cold]] bool empty_next(CpuFronts* fronts, unsigned& size_class);
-    [[gnu::cold]] bool take_back_next(CpuFronts& fronts, unsigned& size_class);
+    [[gnu::cold]] bool empty_next(CpuFronts* fronts, unsigned& next);
+    [[gnu::cold]] bool take_back_next(CpuFronts& fronts, unsigned& next);
 
     // [locked] From here on, until it is opened as often, calls use fronts under the lock only.
     [[gnu::cold]] void close();
@@ -110,13 +112,16 @@ public:
 
     // Claims a block, and takes a slot back.
     [[gnu::cold]] Freed free(CpuFronts* fronts, uintptr_t address, Claim const& expected, bool is_alone,
-                             Way way);
+                             Way way, Damage& damage);
     using HeapCore::make_pending;
     // [locked] The pages of a large block that was freed.
     [[gnu::cold]] void settle_large(uintptr_t address);
 
     // Looks at a block that nobody frees meanwhile. Size 0: there is none.
-    size_t block_size(uintptr_t address) const { return live_block(address).size; }
+    size_t block_size(uintptr_t address) const {
+        Block const block = live_block(address);
+        return block.size == 0 ? 0 : requested(address, block);
+    }
     bool is_large(uintptr_t address) const { return live_block(address).is_large(); }
     // Does its slot do for the request? Does a run, [locked]?
     [[gnu::cold]] bool slot_fits(uintptr_t address, size_t size, size_t align) const;
@@ -127,6 +132,9 @@ public:
     [[gnu::cold]] void report(CallSite site, uintptr_t address, Claim const& expected,
                               Diagnosis const& found);
 
+    using HeapCore::prepare;
+    using HeapCore::report;
+    using HeapCore::resized;
     static void copy(void* to, const void* from, size_t size) {
         slabheap::copy(reinterpret_cast<uintptr_t>(to), reinterpret_cast<uintptr_t>(from), size);
     }
@@ -196,7 +204,7 @@ private:
 #endif
     }
     bool is_right(Claim const& expected, uintptr_t address, Block block) const;
-    bool empty_next_class(CpuFronts& fronts, unsigned& size_class);
+    bool empty_next_of(CpuFronts& fronts, unsigned& next);
 
     slab_barrier_hook barrier_hook_;
 };

@@ -8,8 +8,8 @@ namespace slabheap {
 
 namespace {
 
-CpuHeap& cpu_heap(unsigned char* state) { return *reinterpret_cast<CpuHeap*>(state); }
-CpuHeap const& cpu_heap(unsigned char const* state) { return *reinterpret_cast<CpuHeap const*>(state); }
+CpuHeap& cpu_heap(void* state) { return *static_cast<CpuHeap*>(state); }
+CpuHeap const& cpu_heap(void const* state) { return *static_cast<CpuHeap const*>(state); }
 
 }  // namespace
 
@@ -54,18 +54,19 @@ void* State::search(Request const& request, Cursor& cursor) {
 
 bool State::settle_some() { return cpu_heap(state_).settle_some(); }
 bool State::return_some_spares() { return cpu_heap(state_).return_some_spares(); }
-bool State::empty_next(CpuFronts* fronts, unsigned& size_class) {
-    return cpu_heap(state_).empty_next(fronts, size_class);
+bool State::empty_next(CpuFronts* fronts, unsigned& next) {
+    return cpu_heap(state_).empty_next(fronts, next);
 }
-bool State::take_back_next(CpuFronts& fronts, unsigned& size_class) {
-    return cpu_heap(state_).take_back_next(fronts, size_class);
+bool State::take_back_next(CpuFronts& fronts, unsigned& next) {
+    return cpu_heap(state_).take_back_next(fronts, next);
 }
 void State::close() { cpu_heap(state_).close(); }
 void State::open() { cpu_heap(state_).open(); }
 bool State::is_busy(CpuFronts const& fronts) const { return CpuHeap::is_busy(fronts); }
 
-Freed State::free(CpuFronts* fronts, uintptr_t address, Claim const& expected, bool is_alone, Way way) {
-    return cpu_heap(state_).free(fronts, address, expected, is_alone, way);
+Freed State::free(CpuFronts* fronts, uintptr_t address, Claim const& expected, bool is_alone, Way way,
+                  Damage& damage) {
+    return cpu_heap(state_).free(fronts, address, expected, is_alone, way, damage);
 }
 void State::make_pending(uintptr_t address) { cpu_heap(state_).make_pending(address); }
 void State::settle_large(uintptr_t address) { cpu_heap(state_).settle_large(address); }
@@ -84,6 +85,9 @@ Diagnosis State::examine(uintptr_t address, bool is_locked) const {
 void State::report(CallSite site, uintptr_t address, Claim const& expected, Diagnosis const& found) {
     cpu_heap(state_).report(site, address, expected, found);
 }
+void State::report(CallSite site, Damage const& damage) { cpu_heap(state_).report(site, damage); }
+void* State::prepare(void* block, size_t size) { return cpu_heap(state_).prepare(block, size); }
+void State::resized(void* block, size_t size, CallSite site) { cpu_heap(state_).resized(block, size, site); }
 bool State::ask_for_memory(Request const& request) { return cpu_heap(state_).ask_for_memory(request); }
 void State::copy(void* to, const void* from, size_t size) { CpuHeap::copy(to, from, size); }
 void State::zero(void* block, size_t size) { CpuHeap::zero(block, size); }

@@ -8,6 +8,7 @@
 //     %p  the address          %s  the size passed         %c  the caller's address
 //     %b  the block            %a  the alignment passed    %n  the call's name
 //     %o  the address's offset into the block              [ ]  only if the record has a block
+//     %f  the bytes that were found
 #include "heap_core.hpp"
 
 namespace slabheap {
@@ -39,6 +40,13 @@ const char* pattern_of(slab_fault_kind kind) {
         case SLAB_FAULT_CORRUPT:
             return "%n: page map corrupt at %p; likely a stray write below a region's first page (called "
                    "from %c)";
+        case SLAB_FAULT_OVERFLOW:
+            return "%n: overflow: %o bytes into %b, of which %s were asked for, the bytes from %p on were "
+                   "written: %f; expected the canary; likely an index or a length too large (called from "
+                   "%c)";
+        case SLAB_FAULT_WRITE_AFTER_FREE:
+            return "%n: write after free: the bytes from %p on, %o bytes into %b, were written while it was "
+                   "free: %f; expected poison; likely a pointer used after its free";
     }
     return "%n: unknown fault at %p (called from %c)";
 }
@@ -76,6 +84,7 @@ private:
             case 'c': return hexadecimal(address(fault_.caller));
             case 's': return number(fault_.size, 10);
             case 'a': return number(fault_.align, 10);
+            case 'f': return bytes(fault_.found);
             case 'o': return number(address(fault_.address) - address(fault_.block), 10);
             default: return block();
         }
@@ -90,6 +99,12 @@ private:
         if (large) return;
         text(" in page ");
         hexadecimal(address(fault_.block) & ~(page_size - 1));
+    }
+    void bytes(unsigned char const (&found)[8]) {
+        for (unsigned char const byte : found) {
+            put("0123456789abcdef"[byte >> 4]);
+            put("0123456789abcdef"[byte & 15]);
+        }
     }
     void text(const char* words) {
         while (*words != '\0') put(*words++);

@@ -19,15 +19,15 @@ Diagnosis HeapCore::diagnose(uintptr_t address) const {
     bool const free = region->extent(page).free;
     Word const head = free ? page : region->head_of(page);
     uint8_t const what = head != Region::none && region->knows_page(head) ? region->what(head) : tag::none;
-    bool const in_use =
-        tag::is_slab(what) || what == tag::large || what == tag::reserved || what == tag::leaving;
+    bool const is_leaving = what == tag::leaving || what == tag::retiring;
+    bool const in_use = tag::is_slab(what) || what == tag::large || what == tag::reserved || is_leaving;
     bool const was_used = tag::is_freed_slab(what) || what == tag::freed_large || what == tag::none;
     if (free ? !was_used : !in_use) return nowhere(SLAB_FAULT_CORRUPT);
 
     if (what == tag::reserved) return nowhere(SLAB_FAULT_FOREIGN);
-    if (what == tag::leaving && address == head << page_shift)
+    if (is_leaving && address == head << page_shift)
         return {SLAB_FAULT_DOUBLE_FREE, address, region->run_pages(head) << page_shift};
-    if (what == tag::leaving) return nowhere(SLAB_FAULT_NEVER_ALLOCATED);
+    if (is_leaving) return nowhere(SLAB_FAULT_NEVER_ALLOCATED);
     if (what == tag::large)
         return {SLAB_FAULT_INTERIOR, head << page_shift, region->run_pages(head) << page_shift};
     if (what == tag::freed_large) {
@@ -61,14 +61,18 @@ void* HeapCore::fault(CallSite site, uintptr_t address, size_t size, size_t alig
 void HeapCore::deliver(CallSite site, Diagnosis const& found, uintptr_t address, size_t size,
                        size_t align) const {
     bool const in_heap = found.kind != SLAB_FAULT_FOREIGN && found.kind != SLAB_FAULT_CORRUPT;
-    slab_fault const record{in_heap && address % granule != 0 ? SLAB_FAULT_MISALIGNED : found.kind,
-                            reinterpret_cast<const void*>(address),
-                            reinterpret_cast<const void*>(found.block),
-                            found.block_size,
-                            size,
-                            align,
-                            site.caller,
-                            site.call};
+    deliver({in_heap && address % granule != 0 ? SLAB_FAULT_MISALIGNED : found.kind,
+             reinterpret_cast<const void*>(address),
+             reinterpret_cast<const void*>(found.block),
+             found.block_size,
+             size,
+             align,
+             site.caller,
+             site.call,
+             {}});
+}
+
+void HeapCore::deliver(slab_fault const& record) const {
     if (fault_handler_ == nullptr) __builtin_trap();
     fault_handler_(&record);
 }

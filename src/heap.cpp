@@ -7,8 +7,8 @@ namespace slabheap {
 
 namespace {
 
-HeapCore& core(unsigned char* state) { return *reinterpret_cast<HeapCore*>(state); }
-HeapCore const& core(unsigned char const* state) { return *reinterpret_cast<HeapCore const*>(state); }
+HeapCore& core(void* state) { return *static_cast<HeapCore*>(state); }
+HeapCore const& core(void const* state) { return *static_cast<HeapCore const*>(state); }
 uintptr_t address(const void* ptr) { return reinterpret_cast<uintptr_t>(ptr); }
 
 }  // namespace
@@ -18,7 +18,9 @@ static_assert(sizeof(HeapCore) <= sizeof(Heap));
 int Heap::init(void* start, size_t size) { return core(state_).init(address(start), size); }
 int Heap::add_memory(void* start, size_t size) { return core(state_).add_memory(address(start), size); }
 
-void* Heap::allocate(Layout layout) { return core(state_).allocate(layout.size, layout.align); }
+void* Heap::allocate(Layout layout) {
+    return core(state_).prepare(core(state_).allocate(layout.size, layout.align), layout.size);
+}
 void* Heap::allocate_zeroed(Layout layout) {
     return core(state_).allocate_zeroed(1, layout.size, layout.align);
 }
@@ -33,7 +35,10 @@ void Heap::deallocate(void* ptr, Layout layout) {
     core(state_).deallocate_sized_slow(ptr, layout.size, layout.align, SLABHEAP_SITE("slab_free_sized"));
 }
 
-void* Heap::allocate_pages(size_t count, size_t align) { return core(state_).allocate_pages(count, align); }
+void* Heap::allocate_pages(size_t count, size_t align) {
+    size_t const pages = count + (count == 0);
+    return core(state_).prepare(core(state_).allocate_pages(count, align), pages << page_shift);
+}
 void Heap::deallocate_pages(void* ptr, size_t count) {
     core(state_).deallocate_pages(ptr, count, SLABHEAP_SITE("slab_free_pages"));
 }

@@ -96,7 +96,7 @@ uintptr_t HeapCore::find_pages(Request const& request) {
 void* HeapCore::allocate_zeroed(size_t count, size_t size, size_t align) {
     size_t bytes;
     if (__builtin_mul_overflow(count, size, &bytes)) return fail();
-    void* const block = allocate(bytes, align);
+    void* const block = prepare(allocate(bytes, align), bytes);
     if (block != nullptr) zero(reinterpret_cast<uintptr_t>(block), bytes);
     return block;
 }
@@ -110,18 +110,22 @@ HeapCore::Block HeapCore::live_block(uintptr_t address) const {
     return view->is_live(address) ? Block{class_size(what), what} : Block{0, 0};
 }
 
-void HeapCore::deallocate_block(uintptr_t address, Block block) {
+void HeapCore::deallocate_block(uintptr_t address, Block block, CallSite site) {
+    Damage damage{};
+    if constexpr (defences::touch_blocks) damage = retire_block(address, block);
     if (!block.is_large()) {
         put_slot(block.size_class, address);
     } else {
         free_run(*region_of(address), address >> page_shift);
         ++large_frees_;
     }
+    if constexpr (defences::touch_blocks) report(site, damage);
 }
 
 void HeapCore::deallocate_slow(void* ptr, CallSite site) {
     uintptr_t const address = reinterpret_cast<uintptr_t>(ptr);
-    if (primary_.knows(address) && address % page_size == 0 && primary_.tag(address) == tag::large) {
+    if (!defences::touch_blocks && primary_.knows(address) && address % page_size == 0 &&
+        primary_.tag(address) == tag::large) {
         ++large_frees_;
         return free_run(*primary_region_, address >> page_shift);
     }
@@ -135,7 +139,7 @@ void HeapCore::deallocate_rarely(uintptr_t address, CallSite site) {
         fault(site, address, 0, 0);
         return;
     }
-    deallocate_block(address, block);
+    deallocate_block(address, block, site);
 }
 
 void HeapCore::deallocate_sized_slow(void* ptr, size_t size, size_t align, CallSite site) {
@@ -152,7 +156,7 @@ void HeapCore::deallocate_sized_slow(void* ptr, size_t size, size_t align, CallS
         fault(site, address, size, align);
         return;
     }
-    deallocate_block(address, block);
+    deallocate_block(address, block, site);
 }
 
 void HeapCore::deallocate_pages(void* ptr, size_t count, CallSite site) {
@@ -166,19 +170,20 @@ void HeapCore::deallocate_pages(void* ptr, size_t count, CallSite site) {
         fault(site, address, size, page_size);
         return;
     }
-    deallocate_block(address, block);
+    deallocate_block(address, block, site);
 }
 
 size_t HeapCore::usable_size(const void* ptr, CallSite site) {
     uintptr_t const address = reinterpret_cast<uintptr_t>(ptr);
     Block const block = live_block(address);
     if (block.size == 0) fault(site, address, 0, 0);
-    return block.size;
+    return block.size == 0 ? 0 : requested(address, block);
 }
 
 UsableSize HeapCore::usable_size(size_t size, size_t align) {
     size_t const asked = size + (size == 0);
     if (!is_power_of_two(align) || asked > all_ones - page_size) return {0, 0};
+    if (defences::canary) return {size, asked};
     if (fits_a_class(asked, align)) return {size, class_sizes[class_of(asked, align)]};
     return {size, pages_for(asked) << page_shift};
 }

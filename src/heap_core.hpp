@@ -41,6 +41,7 @@ public:
     // Takes a block back if it is a slot of the primary region, of at least this class; false if not, and
     // then nothing has changed: the slow call does it, or says what is wrong.
     [[gnu::always_inline]] bool deallocate_fast(void* ptr, Word least_class = 0) {
+        if constexpr (defences::touch_blocks) return false;
         uintptr_t const address = reinterpret_cast<uintptr_t>(ptr);
         Word const mark = primary_.mark_at(address);
         if (mark >= primary_.known_marks) [[unlikely]]
@@ -57,6 +58,14 @@ public:
                deallocate_fast(ptr, class_of(size, align));
     }
     void deallocate_slow(void* ptr, CallSite site);
+
+    // What defences do to a block before its user gets it. Returns it.
+    [[gnu::always_inline]] void* prepare(void* block, size_t size) {
+        if constexpr (defences::touch_blocks) {
+            if (block != nullptr) prepare_block(reinterpret_cast<uintptr_t>(block), size);
+        }
+        return block;
+    }
 
     void deallocate_sized_slow(void* ptr, size_t size, size_t align, CallSite site);
     void* allocate_zeroed(size_t count, size_t size, size_t align);
@@ -123,10 +132,19 @@ protected:
     [[gnu::cold]] void* fail();
 
     [[gnu::cold]] void deallocate_rarely(uintptr_t address, CallSite site);
-    void deallocate_block(uintptr_t address, Block block);
+    void deallocate_block(uintptr_t address, Block block, CallSite site);
     bool resize_in_place(uintptr_t address, size_t size, size_t align);
-    [[gnu::noinline]] void* move(uintptr_t address, size_t size, size_t align);
-    void* move_to(uintptr_t to, uintptr_t address, size_t size);
+    [[gnu::noinline]] void* move(uintptr_t address, size_t size, size_t align, CallSite site);
+    void* move_to(uintptr_t to, uintptr_t address, size_t size, CallSite site);
+
+    // Defences; a block is live until its content is retired.
+    void prepare_block(uintptr_t address, size_t size);
+    void guard_tail(uintptr_t address, Block block, size_t size);
+    Damage tail_damage(uintptr_t address, Block block) const;
+    Damage retire_block(uintptr_t address, Block block);
+    size_t requested(uintptr_t address, Block block) const;
+    void resized(void* block, size_t size, CallSite site);
+    [[gnu::cold]] void report(CallSite site, Damage const& damage);
 
     [[gnu::cold]] Diagnosis diagnose(uintptr_t address) const;
     // What an address in a page with this tag is: in a slab, or what was one.
@@ -134,6 +152,7 @@ protected:
     // Calls the fault handler.
     [[gnu::cold]] void deliver(CallSite site, Diagnosis const& found, uintptr_t address, size_t size,
                                size_t align) const;
+    [[gnu::cold]] void deliver(slab_fault const& record) const;
     // Reports a broken contract: the address is no live block's start, or size and align do not fit the
     // block. The call that found it then returns without having changed anything. Returns null.
     [[gnu::cold]] void* fault(CallSite site, uintptr_t address, size_t size, size_t align);

@@ -2,25 +2,34 @@
 //
 // Clearing and copying blocks. The library calls no memset and no memcpy, because a kernel may have neither;
 // blocks are aligned and whole numbers of words, so both run by words, over the end of the last one if need
-// be.
+// be; not where canaries lie there.
 #ifndef SLABHEAP_MEMORY_HPP
 #define SLABHEAP_MEMORY_HPP
 
-#include "bits.hpp"
+#include "defences.hpp"
 
 namespace slabheap {
 
 using BlockWord [[gnu::may_alias]] = Word;  // a word of memory that has its user's types
 
+// Where words end and bytes begin.
+constexpr size_t whole_words(size_t size) {
+    size_t const rounded_up = defences::canary ? size : size + sizeof(Word) - 1;
+    return rounded_up / sizeof(Word) * sizeof(Word);
+}
+
 inline void zero(uintptr_t address, size_t size) {
-    BlockWord* const words = reinterpret_cast<BlockWord*>(address);
-    for (size_t i = 0; i * sizeof(Word) < size; ++i) words[i] = 0;
+    size_t i = 0;
+    for (; i < whole_words(size); i += sizeof(Word)) *reinterpret_cast<BlockWord*>(address + i) = 0;
+    for (; i < size; ++i) *reinterpret_cast<unsigned char*>(address + i) = 0;
 }
 
 inline void copy(uintptr_t to, uintptr_t from, size_t size) {
-    BlockWord* const target = reinterpret_cast<BlockWord*>(to);
-    BlockWord const* const source = reinterpret_cast<BlockWord const*>(from);
-    for (size_t i = 0; i * sizeof(Word) < size; ++i) target[i] = source[i];
+    size_t i = 0;
+    for (; i < whole_words(size); i += sizeof(Word))
+        *reinterpret_cast<BlockWord*>(to + i) = *reinterpret_cast<BlockWord const*>(from + i);
+    for (; i < size; ++i)
+        *reinterpret_cast<unsigned char*>(to + i) = *reinterpret_cast<unsigned char const*>(from + i);
 }
 
 }  // namespace slabheap

@@ -62,6 +62,7 @@ size_t PageMap::bytes_needed(Word first, Word end, size_t header_bytes) {
     layout.place_pages(slot_words);
     layout.place_pages(slot_words * sizeof(Word));
     layout.place_pages(live_marks);
+    layout.place_pages(size_bytes);
     return layout.end();
 }
 
@@ -78,6 +79,7 @@ void PageMap::set_up(Word first, Word end, size_t header_bytes) {
     handed_bias_ = layout.place_pages(slot_words);
     view_.slots_bias = layout.place_pages(slot_words * sizeof(Word));
     view_.live_bias = layout.place_pages(live_marks);
+    sizes_bias_ = layout.place_pages(size_bytes);
     view_.live_start = live(first);
     view_.base = first << page_shift;
     view_.known_marks = 0;
@@ -95,6 +97,7 @@ bool PageMap::has_geometry(Word first, Word end, size_t header_bytes) const {
     if (view_.tag_bias != layout.place_tags() || handed_bias_ != layout.place_pages(slot_words)) return false;
     if (view_.slots_bias != layout.place_pages(slot_words * sizeof(Word))) return false;
     if (view_.live_bias != layout.place_pages(live_marks)) return false;
+    if (sizes_bias_ != layout.place_pages(size_bytes)) return false;
     if (view_.live_start != live(first) || view_.base != first << page_shift ||
         view_.known_marks != marks(known_end_ - first))
         return false;
@@ -138,7 +141,7 @@ void PageMap::clear_node(unsigned level, Word node) {
     Word const first = start < first_page ? first_page : start;
     Word const end = start + section_pages < end_page ? start + section_pages : end_page;
     constexpr unsigned page_words = live_marks / sizeof(Word);
-    Word* page_live = reinterpret_cast<Word*>(live(first));
+    Word* page_live = static_cast<Word*>(static_cast<void*>(live(first)));
     for (Word i = first; i < end; ++i, page_live += page_words) {
         for (unsigned w = 0; w < page_words; ++w) page_live[w] = 0;
     }

@@ -27,6 +27,7 @@
 #define SLABHEAP_PAGE_MAP_HPP
 
 #include "atomic.hpp"
+#include "defences.hpp"
 #include "bit_tree.hpp"
 
 namespace slabheap {
@@ -39,13 +40,15 @@ constexpr uint8_t large = 0x80;       // first page of a large block
 constexpr uint8_t freed_large = 0x81;
 constexpr uint8_t reserved = 0x82;  // first page of a reserved range
 constexpr uint8_t leaving = 0x83;   // first page of a large block that is freed, and still holds its pages
+constexpr uint8_t retiring = 0x84;  // the same, while defences fill it
 constexpr uint8_t none = 0xff;      // never was a slab, nor the first page of anything
 constexpr bool is_slab(uint8_t t) { return t < class_count; }
 constexpr bool is_freed_slab(uint8_t t) { return t >= freed_slab && t < freed_slab + class_count; }
 }  // namespace tag
 
-constexpr unsigned live_marks = page_size >> mark_shift;                            // a page's
-constexpr unsigned slot_words = max_slots > word_bits ? max_slots / word_bits : 1;  // a page's
+constexpr unsigned live_marks = page_size >> mark_shift;                               // a page's
+constexpr unsigned size_bytes = defences::canary ? live_marks * sizeof(uint16_t) : 0;  // a page's
+constexpr unsigned slot_words = max_slots > word_bits ? max_slots / word_bits : 1;     // a page's
 
 // The first of the slots that a word of slots stands for, and the word full of a class's slots.
 constexpr unsigned first_slot(unsigned slot_word) { return slot_word * word_bits; }
@@ -121,6 +124,14 @@ public:
     Word* slots(Word page) const { return view_.slots(page << page_shift); }
     uint8_t* handed(Word page) const { return reinterpret_cast<uint8_t*>(handed_bias_ + page * slot_words); }
 
+    // The size that was asked for, of a live block of a slab, or of a large one (defence canary).
+    uint16_t& requested(uintptr_t address) const {
+        return *reinterpret_cast<uint16_t*>(sizes_bias_ + (address >> mark_shift) * sizeof(uint16_t));
+    }
+    Word& requested_of_run(uintptr_t address) const {
+        return *reinterpret_cast<Word*>(sizes_bias_ + (address >> page_shift) * size_bytes);
+    }
+
     BitTree runs() const { return {*this, column::runs, 0}; }
     BitTree spares() const { return {*this, column::spares, 0}; }
     BitTree room(unsigned size_class) const { return {*this, column::room + size_class, 0}; }
@@ -154,6 +165,7 @@ private:
 
     PageView view_;
     uintptr_t handed_bias_;
+    uintptr_t sizes_bias_;
     Word known_end_;
 };
 

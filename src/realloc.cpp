@@ -21,34 +21,41 @@ bool HeapCore::resize_in_place(uintptr_t address, size_t size, size_t align) {
 }
 
 void* HeapCore::reallocate(void* ptr, size_t size, size_t align, CallSite site) {
-    if (ptr == nullptr) return allocate(size, align);
+    if (ptr == nullptr) return prepare(allocate(size, align), size);
     uintptr_t const address = reinterpret_cast<uintptr_t>(ptr);
     if (!owns(ptr)) return fault(site, address, size, align);
     if (!is_power_of_two(align)) return fail();
     size += size == 0;
-    return resize_in_place(address, size, align) ? ptr : move(address, size, align);
+    if (!resize_in_place(address, size, align)) return move(address, size, align, site);
+    resized(ptr, size, site);
+    return ptr;
 }
 
 // Looks for a new place. What is tried for it, collecting slabs and the out-of-memory hook, may free the
 // pages behind a large block, which then stays after all; or the hook frees the block itself, which then is
 // not there to be moved.
-void* HeapCore::move(uintptr_t address, size_t size, size_t align) {
+void* HeapCore::move(uintptr_t address, size_t size, size_t align, CallSite site) {
     Request const request{pages_of(size, align), size, align};
     if (request.pages > all_ones >> page_shift) return fail();
     void* const block = reinterpret_cast<void*>(address);
     for (bool asked = false;; asked = true) {
         uintptr_t const to = find(request);
-        if (to != 0) return move_to(to, address, size);
-        if (resize_in_place(address, size, align)) return block;
+        if (to != 0) return move_to(to, address, size, site);
+        if (resize_in_place(address, size, align)) {
+            resized(block, size, site);
+            return block;
+        }
         if (asked || !asked_for_memory(size, align) || !owns(block)) return fail();
     }
 }
 
-void* HeapCore::move_to(uintptr_t to, uintptr_t address, size_t size) {
+void* HeapCore::move_to(uintptr_t to, uintptr_t address, size_t size, CallSite site) {
     Block const block = live_block(address);
-    copy(to, address, size < block.size ? size : block.size);
-    deallocate_block(address, block);
-    return reinterpret_cast<void*>(to);
+    void* const moved = prepare(reinterpret_cast<void*>(to), size);
+    size_t const before = requested(address, block);
+    copy(to, address, size < before ? size : before);
+    deallocate_block(address, block, site);
+    return moved;
 }
 
 }  // namespace slabheap

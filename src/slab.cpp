@@ -62,6 +62,9 @@ inline Region* Slabs::start_slab(unsigned size_class, Word& page) {
     }
     atomic::store<atomic::relaxed>(region.tag(page), static_cast<uint8_t>(size_class));
     ++counts_[size_class].slabs;
+    if constexpr (defences::poison) {
+        defences::fill(page << page_shift, (page + 1) << page_shift, defences::poison_byte);
+    }
     return &region;
 }
 

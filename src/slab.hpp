@@ -28,6 +28,7 @@
 #ifndef SLABHEAP_SLAB_HPP
 #define SLABHEAP_SLAB_HPP
 
+#include "defences.hpp"
 #include "pending.hpp"
 
 namespace slabheap {

@@ -39,6 +39,14 @@ struct Diagnosis {
     size_t block_size;
 };
 
+// What was written where nobody may write; at 0: nothing was.
+struct Damage {
+    uintptr_t at;            // the first byte
+    size_t size;             // that was asked for
+    Diagnosis what;          // the kind, and the block
+    unsigned char found[8];  // bytes from there on
+};
+
 // Where a freed slot goes.
 enum class Way { front, pool };
 
@@ -79,13 +87,14 @@ public:
 
     bool settle_some();
     bool return_some_spares();
-    bool empty_next(CpuFronts* fronts, unsigned& size_class);
-    bool take_back_next(CpuFronts& fronts, unsigned& size_class);
+    bool empty_next(CpuFronts* fronts, unsigned& next);
+    bool take_back_next(CpuFronts& fronts, unsigned& next);
     void close();
     void open();
     bool is_busy(CpuFronts const& fronts) const;
 
-    Freed free(CpuFronts* fronts, uintptr_t address, Claim const& expected, bool is_alone, Way way);
+    Freed free(CpuFronts* fronts, uintptr_t address, Claim const& expected, bool is_alone, Way way,
+               Damage& damage);
     void make_pending(uintptr_t address);
     void settle_large(uintptr_t address);
 
@@ -95,6 +104,9 @@ public:
 
     Diagnosis examine(uintptr_t address, bool is_locked) const;
     void report(CallSite site, uintptr_t address, Claim const& expected, Diagnosis const& found);
+    void report(CallSite site, Damage const& damage);
+    void* prepare(void* block, size_t size);
+    void resized(void* block, size_t size, CallSite site);
     bool ask_for_memory(Request const& request);
     void copy(void* to, const void* from, size_t size);
     void zero(void* block, size_t size);

@@ -238,7 +238,7 @@ private:
             block = search(fronts, request);
             if (block != nullptr || asked || !core_.ask_for_memory(request)) break;
         }
-        return block != nullptr ? block : core_.refuse();
+        return block != nullptr ? core_.prepare(block, request.size) : core_.refuse();
     }
     [[gnu::always_inline]] void* take(CpuFronts* fronts, Request const& request, bool waits) {
         if (!acquire(waits)) return nullptr;
@@ -279,16 +279,16 @@ private:
         }
     }
     void empty(CpuFronts* fronts) {
-        for (unsigned size_class = 0; held([&] { return core_.empty_next(fronts, size_class); });) {
+        for (unsigned next = 0; held([&] { return core_.empty_next(fronts, next); });) {
         }
     }
     void take_back(CpuFronts& fronts) {
-        unsigned size_class = 0;
+        unsigned next = 0;
         for (unsigned turns = 0; turns < most_turns; turns++) {
             bool is_busy = false;
             while (held([&] {
                 is_busy = core_.is_busy(fronts);
-                return !is_busy && core_.take_back_next(fronts, size_class);
+                return !is_busy && core_.take_back_next(fronts, next);
             })) {
             }
             if (!is_busy) return;
@@ -328,14 +328,17 @@ private:
         if (ptr != nullptr) free(fronts(), ptr, expected, site);
     }
     [[gnu::always_inline]] void free(CpuFronts* fronts, void* ptr, Claim const& expected, CallSite site) {
-        Freed freed = core_.free(fronts, number(ptr), expected, is_alone(), Way::front);
+        Damage damage{};
+        Freed freed = core_.free(fronts, number(ptr), expected, is_alone(), Way::front, damage);
         if (freed == Freed::closed) {
             bool const holds = acquire(may_wait());
-            freed = core_.free(fronts, number(ptr), expected, is_alone(), Way::pool);
+            freed = core_.free(fronts, number(ptr), expected, is_alone(), Way::pool, damage);
             if (holds) lock_.unlock();
         }
-        if (freed == Freed::large) return settle(number(ptr));
-        if (freed != Freed::done) fault(site, ptr, expected, freed == Freed::wrong_size);
+        if (freed == Freed::large) settle(number(ptr));
+        if (freed == Freed::not_a_block || freed == Freed::wrong_size)
+            fault(site, ptr, expected, freed == Freed::wrong_size);
+        core_.report(site, damage);
     }
     [[gnu::noinline]] void settle(uintptr_t address) {
         if (acquire(may_wait())) {
@@ -360,17 +363,23 @@ private:
     // In place if it can be, else by a copy. What is tried for a new place may free the pages behind a large
     // block, which then stays after all; or the hook frees the block itself.
     [[gnu::always_inline]] void* resize(void* ptr, Request const& request, CallSite site) {
-        if (core_.slot_fits(number(ptr), request.size, request.align)) return ptr;
-        if (resize_run(ptr, request)) return ptr;
+        if (core_.slot_fits(number(ptr), request.size, request.align) || resize_run(ptr, request)) {
+            core_.resized(ptr, request.size, site);
+            return ptr;
+        }
         CpuFronts* const fronts = this->fronts();
         void* to = take(fronts, request, may_wait());
         for (bool asked = false; to == nullptr && may_wait(); asked = true) {
             to = search(fronts, request);
             if (to != nullptr) break;
-            if (resize_run(ptr, request)) return ptr;
+            if (resize_run(ptr, request)) {
+                core_.resized(ptr, request.size, site);
+                return ptr;
+            }
             if (asked || !core_.ask_for_memory(request) || !owns(ptr)) break;
         }
         if (to == nullptr) return core_.refuse();
+        core_.prepare(to, request.size);
         size_t const size = core_.block_size(number(ptr));
         core_.copy(to, ptr, size < request.size ? size : request.size);
         free(fronts, ptr, any_block, site);

@@ -90,19 +90,22 @@ enum slab_fault_kind {
     SLAB_FAULT_FOREIGN,         /* the address is not in memory that the heap hands out */
     SLAB_FAULT_WRONG_SIZE,      /* size or align do not fit the block */
     SLAB_FAULT_NEVER_ALLOCATED, /* the address is in the heap, but was never handed out as a block */
-    SLAB_FAULT_CORRUPT          /* the page map contradicts itself */
+    SLAB_FAULT_CORRUPT,         /* the page map contradicts itself */
+    SLAB_FAULT_OVERFLOW,        /* bytes behind the size that was asked for were written (defence canary) */
+    SLAB_FAULT_WRITE_AFTER_FREE /* bytes of a free block were written (defence poison) */
 };
 
 /* The record of one broken contract. Fields that do not apply are 0. */
 struct slab_fault {
     enum slab_fault_kind kind;
-    const void *address; /* what the caller passed */
+    const void *address; /* what the caller passed; of an overflow or a write after free: the first byte */
     const void *block;   /* start of the block, live or freed, that the address belongs to; null: none */
     size_t block_size;   /* that block's real size in bytes: its size class, or its pages */
-    size_t size;         /* the size that the caller passed, in bytes */
+    size_t size;         /* the size that the caller passed, in bytes; of an overflow: what was asked for */
     size_t align;        /* the alignment that the caller passed, in bytes */
     const void *caller;  /* return address of the call that is at fault */
     const char *call;    /* its name: "slab_free", "slab_realloc", ... */
+    unsigned char found[8]; /* of an overflow or a write after free: the bytes from address on */
 };
 
 typedef void (*slab_fault_handler)(const struct slab_fault *);
@@ -179,6 +182,8 @@ void *slab_try_alloc(size_t size, size_t align);
 /*
  * Takes a block back. NULL is allowed and does nothing. Anything else that is not the start of a live block
  * is a fault: SLAB_FAULT_DOUBLE_FREE, _INTERIOR, _MISALIGNED, _FOREIGN or _NEVER_ALLOCATED. Constant cost.
+ * In an archive with the defence canary a block whose end was written is freed, too, and then reported:
+ * SLAB_FAULT_OVERFLOW.
  */
 void slab_free(void *ptr);
 
@@ -204,8 +209,8 @@ void *slab_calloc(size_t count, size_t size);
 void *slab_realloc(void *ptr, size_t size, size_t align);
 
 /*
- * Returns the real size of a live block, all of which may be used. What is no live block (NULL too) is a
- * fault, and returns 0. Constant cost.
+ * Returns the real size of a live block, all of which may be used (with the defence canary: the size that was
+ * asked for). What is no live block (NULL too) is a fault, and returns 0. Constant cost.
  */
 size_t slab_usable_size(const void *ptr);
 

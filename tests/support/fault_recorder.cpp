@@ -70,6 +70,10 @@ const char* words_for(slab_fault_kind kind) {
             return "never (allocated|handed out)";
         case SLAB_FAULT_CORRUPT:
             return "corrupt|contradict";
+        case SLAB_FAULT_OVERFLOW:
+            return "overflow";
+        case SLAB_FAULT_WRITE_AFTER_FREE:
+            return "write after free";
     }
     return "no such kind";
 }

@@ -22,7 +22,7 @@ class Mapped {
 public:
     Mapped(Word first, Word end, int garbage = 0xa5)
         : size_(T::bytes_needed(first, end, sizeof(T))),
-          memory_(static_cast<unsigned char*>(std::aligned_alloc(64, (size_ + 64 + 63) / 64 * 64))) {
+          memory_(std::aligned_alloc(64, (size_ + 64 + 63) / 64 * 64)) {
         std::memset(memory_, garbage, size_ + 64);
         get().set_up(first, end, sizeof(T));
     }
@@ -30,22 +30,23 @@ public:
     Mapped(const Mapped&) = delete;
     Mapped& operator=(const Mapped&) = delete;
 
-    T& get() { return *reinterpret_cast<T*>(memory_); }
+    T& get() { return *static_cast<T*>(memory_); }
     T* operator->() { return &get(); }
     T& operator*() { return get(); }
     size_t size() const { return size_; }
 
     // True while nothing was written behind the bytes that the map said it needs.
     bool end_is_intact(int garbage = 0xa5) const {
+        auto* const bytes = static_cast<const unsigned char*>(memory_);
         for (size_t i = size_; i < size_ + 64; ++i) {
-            if (memory_[i] != static_cast<unsigned char>(garbage)) return false;
+            if (bytes[i] != static_cast<unsigned char>(garbage)) return false;
         }
         return true;
     }
 
 private:
     size_t size_;
-    unsigned char* memory_;
+    void* memory_;
 };
 
 }  // namespace slabheap::test

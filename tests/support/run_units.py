@@ -19,9 +19,9 @@ import xml.etree.ElementTree
 
 
 class Unit:
-    def __init__(self, test):
+    def __init__(self, test, under):
         self.name = test["name"]
-        self.command = test["cmd"]
+        self.command = [*under, *test["cmd"]]
         self.is_gtest = test["protocol"] == "gtest"
         self.timeout = test["timeout"]
         self.passed = self.failed = self.seconds = 0
@@ -67,10 +67,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("build", help="a Meson build directory")
     parser.add_argument("unit", nargs="*", help="one to run, instead of all")
+    parser.add_argument("--under", metavar="EMULATOR", help="what runs programs for another machine")
     arguments = parser.parse_args()
     listed = subprocess.run(["meson", "introspect", "--tests", arguments.build],
                             capture_output=True, text=True, check=True).stdout
-    units = [Unit(test) for test in json.loads(listed)]
+    under = [arguments.under] if arguments.under else []
+    units = [Unit(test, under) for test in json.loads(listed)]
     if arguments.unit:
         units = [unit for unit in units if unit.name in arguments.unit]
         if len(units) != len(arguments.unit):

@@ -17,6 +17,9 @@ constexpr size_t pages(size_t count) {
     return count * page_size;
 }
 
+// What a process has addresses for, though the machine has less memory.
+inline constexpr size_t huge_size = size_t{1} << (sizeof(size_t) == 8 ? 36 : 30);
+
 inline uintptr_t address_of(const void* ptr) {
     return reinterpret_cast<uintptr_t>(ptr);
 }

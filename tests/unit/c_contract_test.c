@@ -123,6 +123,8 @@ static void the_names_are_as_settled(void) {
     HOLDS(SLAB_FAULT_DOUBLE_FREE == 1 && SLAB_FAULT_INTERIOR == 2 && SLAB_FAULT_MISALIGNED == 3);
     HOLDS(SLAB_FAULT_FOREIGN == 4 && SLAB_FAULT_WRONG_SIZE == 5 && SLAB_FAULT_NEVER_ALLOCATED == 6);
     HOLDS(SLAB_FAULT_CORRUPT == 7);
+    HOLDS(SLAB_FAULT_OVERFLOW == 8);
+    HOLDS(SLAB_FAULT_WRITE_AFTER_FREE == 9);
     HOLDS(strcmp(slab_status_string(SLAB_OK), slab_status_string(SLAB_ERR_ALIGN)) != 0);
     HOLDS(strcmp(slab_status_string(1), "unknown status") == 0);
 }
@@ -375,6 +377,7 @@ static void default_handler(void) {
     sentence = "by default a broken contract traps";
     HOLDS(slab_heap_set_fault_handler(NULL) == record_fault);
     signal(SIGILL, trapped);
+    signal(SIGTRAP, trapped);
     signal(SIGABRT, trapped);
     signal(SIGSEGV, trapped);
     if (setjmp(after_trap) == 0) {

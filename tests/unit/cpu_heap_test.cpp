@@ -23,7 +23,8 @@ protected:
     static constexpr size_t count = 3;
 
     CpuFronts& fronts(size_t cpu) {
-        return *reinterpret_cast<CpuFronts*>(test_.fronts.start() + (cpu << cpu_fronts_shift));
+        void* const start = test_.fronts.start() + (cpu << cpu_fronts_shift);
+        return *static_cast<CpuFronts*>(start);
     }
     // Runs the code as what has interrupted a call of CPU 0, which must not notice.
     template <class Code>

@@ -33,7 +33,7 @@ slab_fault fault_of(int kind) {
 
 TEST(FaultDescribe, EveryKindHasItsOwnSentenceWithAllFacts) {
     std::set<std::string> sentences;
-    for (int kind = SLAB_FAULT_DOUBLE_FREE; kind <= SLAB_FAULT_CORRUPT; ++kind) {
+    for (int kind = SLAB_FAULT_DOUBLE_FREE; kind <= SLAB_FAULT_WRITE_AFTER_FREE; ++kind) {
         const slab_fault fault = fault_of(kind);
         const std::string sentence = describe(fault);
         EXPECT_TRUE(tells_all({fault, sentence})) << kind;
@@ -51,7 +51,7 @@ TEST(FaultDescribe, WorksForEveryCall) {
 }
 
 TEST(FaultDescribe, IsOnePrintableLine) {
-    for (int kind = SLAB_FAULT_DOUBLE_FREE; kind <= SLAB_FAULT_CORRUPT; ++kind) {
+    for (int kind = SLAB_FAULT_DOUBLE_FREE; kind <= SLAB_FAULT_WRITE_AFTER_FREE; ++kind) {
         for (const char c : describe(fault_of(kind))) {
             EXPECT_TRUE(std::isprint(static_cast<unsigned char>(c))) << static_cast<int>(c);
         }
@@ -76,7 +76,7 @@ TEST(FaultDescribe, CountsAndCutsAsSnprintfDoes) {
 }
 
 TEST(FaultDescribe, TheLongestSentencesFitIn320Bytes) {
-    for (int kind = SLAB_FAULT_DOUBLE_FREE; kind <= SLAB_FAULT_CORRUPT; ++kind) {
+    for (int kind = SLAB_FAULT_DOUBLE_FREE; kind <= SLAB_FAULT_WRITE_AFTER_FREE; ++kind) {
         slab_fault fault = fault_of(kind);
         fault.address = fault.caller = at(UINTPTR_MAX);
         fault.size = fault.align = SIZE_MAX;

@@ -188,7 +188,7 @@ TEST_F(MemoryMap, OfAPcGivesTheHeapItsRegions) {
 
 // The model knows the strongest claim of each page by itself.
 TEST_F(MemoryMap, AgreesWithAModelOfPages) {
-    constexpr uint64_t pages = 64;
+    constexpr size_t pages = 64;
     constexpr int nobody = -1;
     std::mt19937 random(20240229);
     for (int round = 0; round < 2000; round++) {
@@ -201,17 +201,17 @@ TEST_F(MemoryMap, AgreesWithAModelOfPages) {
             const auto use = static_cast<memory_use>(random() % (MEMORY_PAGE_0 + 1));
             claim(start, size, use);
             const uint64_t last = start + size - 1;
-            for (uint64_t i = 0; i < pages && size != 0; i++) {
+            for (size_t i = 0; i < pages && size != 0; i++) {
                 const bool touched = i * page <= last && start < (i + 1) * page;
                 const bool covered = start <= i * page && (i + 1) * page - 1 <= last;
                 if (use == MEMORY_USABLE ? covered : touched) model[i] = std::max<int>(model[i], use);
             }
         }
-        for (uint64_t i = limit / page; i < pages; i++) {
+        for (size_t i = static_cast<size_t>(limit / page); i < pages; i++) {
             if (model[i] == MEMORY_USABLE) model[i] = MEMORY_OUT_OF_REACH;
         }
         Pieces expected;
-        for (uint64_t i = 0; i < pages; i++) {
+        for (size_t i = 0; i < pages; i++) {
             if (model[i] == nobody) continue;
             const auto use = static_cast<memory_use>(model[i]);
             if (!expected.empty() && expected.back().end == i * page && expected.back().use == use) {

@@ -66,7 +66,7 @@ protected:
     size_t expected_hook_calls = 0;
     bool filling = true;
 
-    size_t below(size_t bound) { return random() % bound; }
+    size_t below(size_t bound) { return static_cast<size_t>(random() % bound); }
     bool chance(unsigned percent) { return below(100) < percent; }
 
     // Sizes as kernels ask for them, sometimes pages, seldom nearly everything.

@@ -185,7 +185,7 @@ TEST_F(Realloc, AFailureLeavesTheBlockAsItWas) {
     const slab_stats before = test.stats();
     size_t failures = 0;
     for (const Layout layout : {Layout{pages(16), 8}, Layout{SIZE_MAX, 8}, Layout{SIZE_MAX - 4095, 8},
-                                Layout{100, 0}, Layout{100, 24}, Layout{100, size_t{1} << 40}}) {
+                                Layout{100, 0}, Layout{100, 24}, Layout{100, SIZE_MAX / 2 + 1}}) {
         EXPECT_EQ(nullptr, heap.reallocate(block, layout)) << layout.size << " aligned to " << layout.align;
         EXPECT_EQ(++failures, test.stats().failures);
         EXPECT_TRUE(heap.owns(block));

@@ -188,16 +188,17 @@ TEST(ReserveInSeveralRegions, ARangeLiesWithinOne) {
 }
 
 TEST(ReserveInAHugeRegion, WorksFarFromItsStart) {
-    TestHeap test(4 * GiB, 0, TestMemory::Content::untouched);
-    std::byte* window = test.memory.start() + 3 * GiB + 5 * pages(1);
+    constexpr size_t size = huge_size / 16, window_size = size / 16;
+    TestHeap test(size, 0, TestMemory::Content::untouched);
+    std::byte* window = test.memory.start() + size / 4 * 3 + pages(5);
     const size_t total = test.heap.total_bytes();
-    ASSERT_EQ(SLAB_OK, test.heap.reserve(window, 256 * MiB));
-    EXPECT_EQ(total - 256 * MiB, test.heap.total_bytes());
-    test.heap.deallocate(window + 64 * MiB);
+    ASSERT_EQ(SLAB_OK, test.heap.reserve(window, window_size));
+    EXPECT_EQ(total - window_size, test.heap.total_bytes());
+    test.heap.deallocate(window + window_size / 4);
     EXPECT_EQ(SLAB_FAULT_FOREIGN, test.faults.take().record.kind);
-    EXPECT_EQ(nullptr, test.heap.allocate({3 * GiB + 512 * MiB, 8}));
-    ASSERT_EQ(SLAB_OK, test.heap.release(window, 256 * MiB));
-    EXPECT_NE(nullptr, test.heap.allocate({3 * GiB + 512 * MiB, 8}));
+    EXPECT_EQ(nullptr, test.heap.allocate({size / 8 * 7, 8}));
+    ASSERT_EQ(SLAB_OK, test.heap.release(window, window_size));
+    EXPECT_NE(nullptr, test.heap.allocate({size / 8 * 7, 8}));
 }
 
 }  // namespace

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: MIT
+#include "heap_core.hpp"
+#include "memory.hpp"
+
+namespace slabheap {
+
+namespace defences {
+
+static uint8_t& byte_at(uintptr_t address) { return *reinterpret_cast<uint8_t*>(address); }
+
+void fill(uintptr_t start, uintptr_t end, uint8_t byte) {
+    Word const pattern = all_ones / 255 * byte;
+    for (; start < end && start % sizeof(Word) != 0; ++start) byte_at(start) = byte;
+    for (; end - start >= sizeof(Word); start += sizeof(Word)) *reinterpret_cast<BlockWord*>(start) = pattern;
+    for (; start < end; ++start) byte_at(start) = byte;
+}
+
+uintptr_t first_other(uintptr_t start, uintptr_t end, uint8_t byte) {
+    Word const pattern = all_ones / 255 * byte;
+    for (; start < end; ++start) {
+        if (start % sizeof(Word) == 0) {
+            while (end - start >= sizeof(Word) && *reinterpret_cast<BlockWord*>(start) == pattern)
+                start += sizeof(Word);
+            if (start == end) return 0;
+        }
+        if (byte_at(start) != byte) return start;
+    }
+    return 0;
+}
+
+}  // namespace defences
+
+using namespace defences;
+
+// The bytes of a range that are not what they should be.
+static Damage damage_of(uintptr_t start, uintptr_t end, uint8_t byte, Diagnosis const& what) {
+    Damage damage{first_other(start, end, byte), 0, what, {}};
+    if (damage.at == 0) return damage;
+    for (unsigned i = 0; i < sizeof damage.found && damage.at + i < end; ++i)
+        damage.found[i] = byte_at(damage.at + i);
+    return damage;
+}
+
+void HeapCore::prepare_block(uintptr_t address, size_t size) {
+    Block const block = live_block(address);
+    size += size == 0;
+    if (poison && !block.is_large()) {
+        report({"slab_alloc", nullptr}, damage_of(address, address + block.size, poison_byte,
+                                                  {SLAB_FAULT_WRITE_AFTER_FREE, address, block.size}));
+    }
+    if (zero_alloc) fill(address, address + size, 0);
+    guard_tail(address, block, size);
+}
+
+void HeapCore::guard_tail(uintptr_t address, Block block, size_t size) {
+    if (!canary) return;
+    if (block.is_large()) {
+        region_of(address)->requested_of_run(address) = size;
+    } else {
+        region_of(address)->requested(address) = static_cast<uint16_t>(size);
+    }
+    fill(address + size, address + block.size, canary_byte);
+}
+
+size_t HeapCore::requested(uintptr_t address, Block block) const {
+    if (!canary) return block.size;
+    Region const& region = *region_of(address);
+    return block.is_large() ? region.requested_of_run(address) : region.requested(address);
+}
+
+Damage HeapCore::tail_damage(uintptr_t address, Block block) const {
+    size_t const size = requested(address, block);
+    Damage damage = damage_of(address + size, address + block.size, canary_byte,
+                              {SLAB_FAULT_OVERFLOW, address, block.size});
+    damage.size = size;
+    return damage;
+}
+
+Damage HeapCore::retire_block(uintptr_t address, Block block) {
+    Damage const damage = tail_damage(address, block);
+    if (fill_freed) fill(address, address + block.size, freed_byte);
+    return damage;
+}
+
+void HeapCore::resized(void* block, size_t size, CallSite site) {
+    if constexpr (!canary) return;
+    uintptr_t const address = reinterpret_cast<uintptr_t>(block);
+    Block const now = live_block(address);
+    // A large block that has grown or shrunk has no tail where it was.
+    Damage damage{};
+    if (!now.is_large()) damage = tail_damage(address, now);
+    guard_tail(address, now, size);
+    report(site, damage);
+}
+
+void HeapCore::report(CallSite site, Damage const& damage) {
+    if (damage.at == 0) return;
+    atomic::add(faults_, 1, among_);
+    slab_fault record{damage.what.kind,
+                      reinterpret_cast<const void*>(damage.at),
+                      reinterpret_cast<const void*>(damage.what.block),
+                      damage.what.block_size,
+                      damage.size,
+                      0,
+                      site.caller,
+                      site.call,
+                      {}};
+    for (unsigned i = 0; i < sizeof record.found; ++i) record.found[i] = damage.found[i];
+    deliver(record);
+}
+
+}  // namespace slabheap

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: MIT
+//
+// Defences: what a heap does to the content of blocks, beyond the checks that cost nothing to leave on. Each
+// is a build option (-Ddefences=..., or -Dhardening=full for a sensible set), and costs nothing when it is
+// off.
+//
+//   zero-alloc   a block is zeroed before its user gets it
+//   zero-free    and when it is given back
+//   poison       a freed block is filled with a pattern, and a slot that is handed out must still be full of
+//                it: what was written after a free is told, if it was written by then
+//   canary       the bytes between the size that was asked for and the end of the block are filled with a
+//                pattern, which must be there when the block is given back; the size is kept in the page map
+//
+// So each byte of a free slot is poison from the time its slab is set up on; and each byte of a live block
+// is its user's, or canary.
+#ifndef SLABHEAP_DEFENCES_HPP
+#define SLABHEAP_DEFENCES_HPP
+
+#include "bits.hpp"
+
+namespace slabheap::defences {
+
+#ifdef SLABHEAP_ZERO_ALLOC
+constexpr bool zero_alloc = true;
+#else
+constexpr bool zero_alloc = false;
+#endif
+#ifdef SLABHEAP_ZERO_FREE
+constexpr bool zero_free = true;
+#else
+constexpr bool zero_free = false;
+#endif
+#ifdef SLABHEAP_POISON
+constexpr bool poison = true;
+#else
+constexpr bool poison = false;
+#endif
+#ifdef SLABHEAP_CANARY
+constexpr bool canary = true;
+#else
+constexpr bool canary = false;
+#endif
+
+// Is there something to do with each block?
+constexpr bool touch_blocks = zero_alloc || zero_free || poison || canary;
+
+// Neither zero nor all ones, no text, no part of a likely address, odd.
+constexpr uint8_t poison_byte = 0xd5;
+constexpr uint8_t canary_byte = 0xc9;
+constexpr bool fill_freed = poison || zero_free;
+constexpr uint8_t freed_byte = poison ? poison_byte : 0;
+
+void fill(uintptr_t start, uintptr_t end, uint8_t byte);
+
+// The first address from start on whose byte is another; 0: there is none.
+uintptr_t first_other(uintptr_t start, uintptr_t end, uint8_t byte);
+
+}  // namespace slabheap::defences
+
+#endif
