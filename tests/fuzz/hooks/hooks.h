@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The hooks of CPUs that one thread plays, one after the other: cpus.cpp has them, and looks how the library
+ * calls them.
+ */
+#ifndef FUZZ_HOOKS_H
+#define FUZZ_HOOKS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum cpu_context { CONTEXT_THREAD, CONTEXT_INTERRUPT, CONTEXT_NMI };
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+size_t cpu_index(void);
+enum cpu_context cpu_current_context(void);
+uintptr_t cpu_stop_interrupts(void);
+void cpu_restore_interrupts(uintptr_t flags);
+void cpu_stop_preemption(void);
+void cpu_resume_preemption(void);
+void cpu_pause(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
