@@ -86,7 +86,7 @@ using Heaps = ::testing::Types<SingleTestHeap, CpusTestHeap<1>, CpusTestHeap<3>>
 TYPED_TEST_SUITE(Defences, Heaps);
 
 TYPED_TEST(Defences, ABlockIsZeroedBeforeItsUserGetsItOrLeftAsItWas) {
-    for (const size_t size : {1, 64, 100, 4096, 4097, 20000}) {
+    for (const size_t size : std::initializer_list<size_t>{1, 64, 100, 4096, 4097, 20000}) {
         void* const first = this->heap_.allocate(size);
         std::memset(first, 0x77, size);
         this->heap_.free(first);
@@ -99,7 +99,7 @@ TYPED_TEST(Defences, ABlockIsZeroedBeforeItsUserGetsItOrLeftAsItWas) {
 }
 
 TYPED_TEST(Defences, AFreedBlockIsFilledToItsEndOrLeftAsItWas) {
-    for (const size_t size : {1, 64, 100, 4096, 4097, 20000}) {
+    for (const size_t size : std::initializer_list<size_t>{1, 64, 100, 4096, 4097, 20000}) {
         void* const block = this->heap_.allocate(size);
         const size_t usable = this->heap_.usable_size(block);
         std::memset(block, 0x77, usable);
@@ -112,7 +112,7 @@ TYPED_TEST(Defences, AFreedBlockIsFilledToItsEndOrLeftAsItWas) {
 }
 
 TYPED_TEST(Defences, AWriteAfterAFreeIsToldWhenTheSlotIsHandedOutAgain) {
-    for (const size_t size : {1, 64, 100, 500, 4096}) {
+    for (const size_t size : std::initializer_list<size_t>{1, 64, 100, 500, 4096}) {
         for (const size_t offset : {size_t{0}, size - 1, real_size(size) - 1}) {
             void* const block = this->heap_.allocate(size);
             this->heap_.free(block);
@@ -134,7 +134,7 @@ TYPED_TEST(Defences, ASlotThatNeverWasHandedOutIsNotTakenForWritten) {
 }
 
 TYPED_TEST(Defences, AnOverflowIsToldAtTheFreeWithItsFirstByte) {
-    for (const size_t size : {1, 24, 63, 65, 1000, 2047, 4095, 4097, 12289}) {
+    for (const size_t size : std::initializer_list<size_t>{1, 24, 63, 65, 1000, 2047, 4095, 4097, 12289}) {
         for (const size_t offset : {size, size + 1, real_size(size) - 1}) {
             if (offset >= real_size(size)) continue;
             void* const block = this->heap_.allocate(size);
@@ -216,7 +216,7 @@ TYPED_TEST(Defences, CallocZeroesAndRunsOfPagesHaveNoTail) {
 }
 
 TYPED_TEST(Defences, ADoubleFreeIsOneAndFillsNothing) {
-    for (const size_t size : {100, 9000}) {
+    for (const size_t size : std::initializer_list<size_t>{100, 9000}) {
         void* const block = this->heap_.allocate(size);
         this->heap_.free(block);
         this->heap_.free(block);
