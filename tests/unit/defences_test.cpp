@@ -32,7 +32,7 @@ public:
     bool audits() { return test_.heap.check() == SLAB_OK; }
 
 private:
-    TestHeap test_{1 * MiB};
+    TestHeap test_{2 * MiB};
 };
 
 template <size_t cpus>
@@ -49,7 +49,7 @@ public:
     bool audits() { return test_.audits(); }
 
 private:
-    SharedTestHeap<> test_{1 * MiB, cpus};
+    SharedTestHeap<> test_{2 * MiB, cpus};
 };
 
 unsigned char* bytes(void* block) { return static_cast<unsigned char*>(block); }
