@@ -237,6 +237,26 @@ TEST_F(LastResort, ARunIsFoundAcrossBuddyBlocks) {
     EXPECT_EQ(nullptr, test.heap.allocate_pages(2));
 }
 
+// While the heap is closed to take fronts back, frees go through the lock; and so are found.
+TEST_F(LastResort, WhatIsFreedWhileTheHeapIsClosedIsFreed) {
+    static std::vector<void*> blocks;
+    static TestedHeap* heap;
+    heap = &test;
+    blocks = test.exhaust(page_size);
+    test.heap.set_barrier_hook([] {
+        machine.cpu = 2;
+        const size_t holds = machine.holds;
+        heap->free(blocks.back());
+        EXPECT_EQ(holds + 1, machine.holds);
+        machine.cpu = 0;
+        return 1;
+    });
+    EXPECT_EQ(blocks.back(), test.allocate(page_size));
+    test.heap.set_barrier_hook(nullptr);
+    test.free_all(blocks);
+    EXPECT_EQ(0u, test.stats().used_bytes);
+}
+
 // The lock is dropped between steps: of many spares few go back at once.
 TEST(LastResortOfALargeHeap, TheLockIsHeldForAFewPagesAtATime) {
     TestedHeap test(64 * MiB, 2);

@@ -379,5 +379,30 @@ TEST(SharedHeap, RegionsAreAddedAfterSetCpus) {
     EXPECT_EQ(0u, test.stats().used_bytes);
 }
 
+// A count of 0 is 1; one that no run can have is told, and changes nothing.
+TEST_P(SharedHeapOn, ARunsCountIsCheckedWhateverItIs) {
+    TestedHeap test(64 * KiB, cpus());
+    test.heap.deallocate_pages(test.heap.allocate_pages(1), 0, site);
+    void* const run = test.heap.allocate_pages(2);
+    for (const size_t count : {size_t{0}, size_t{1}, size_t{3}, SIZE_MAX / page_size + 3, SIZE_MAX}) {
+        test.heap.deallocate_pages(run, count, site);
+        test.expect_fault(SLAB_FAULT_WRONG_SIZE, run);
+    }
+    test.heap.deallocate_pages(run, 2, site);
+    EXPECT_EQ(0u, test.stats().used_bytes);
+}
+
+// What a CPU leaves behind that calls no more is there for the others, without a barrier.
+TEST(SharedHeap, FrontsThatAreEmptiedKeepNothing) {
+    TestedHeap test(64 * KiB, 2);
+    machine.cpu = 1;
+    for (const size_t size : {size_t{64}, size_t{500}, page_size}) test.free(test.allocate(size));
+    machine.cpu = 0;
+    const size_t all = test.stats().total_bytes / page_size;
+    EXPECT_EQ(nullptr, test.heap.allocate_pages(all));
+    test.heap.empty_fronts(1);
+    EXPECT_NE(nullptr, test.heap.allocate_pages(all));
+}
+
 }  // namespace
 }  // namespace slabheap::test
