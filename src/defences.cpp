@@ -62,8 +62,7 @@ void HeapCore::guard_tail(uintptr_t address, Block block, size_t size) {
     fill(address + size, address + block.size, canary_byte);
 }
 
-size_t HeapCore::requested(uintptr_t address, Block block) const {
-    if (!canary) return block.size;
+size_t HeapCore::requested_of(uintptr_t address, Block block) const {
     Region const& region = *region_of(address);
     return block.is_large() ? region.requested_of_run(address) : region.requested(address);
 }
@@ -82,9 +81,7 @@ Damage HeapCore::retire_block(uintptr_t address, Block block) {
     return damage;
 }
 
-void HeapCore::resized(void* block, size_t size, CallSite site) {
-    if constexpr (!canary) return;
-    uintptr_t const address = reinterpret_cast<uintptr_t>(block);
+void HeapCore::guard_tail_anew(uintptr_t address, size_t size, CallSite site) {
     Block const now = live_block(address);
     // A large block that has grown or shrunk has no tail where it was.
     Damage damage{};
@@ -93,8 +90,7 @@ void HeapCore::resized(void* block, size_t size, CallSite site) {
     report(site, damage);
 }
 
-void HeapCore::report(CallSite site, Damage const& damage) {
-    if (damage.at == 0) return;
+void HeapCore::report_damage(CallSite site, Damage const& damage) {
     atomic::add(faults_, 1, among_);
     slab_fault record{damage.what.kind,
                       reinterpret_cast<const void*>(damage.at),

@@ -142,9 +142,20 @@ protected:
     void guard_tail(uintptr_t address, Block block, size_t size);
     Damage tail_damage(uintptr_t address, Block block) const;
     Damage retire_block(uintptr_t address, Block block);
-    size_t requested(uintptr_t address, Block block) const;
-    void resized(void* block, size_t size, CallSite site);
-    [[gnu::cold]] void report(CallSite site, Damage const& damage);
+    size_t requested(uintptr_t address, Block block) const {
+        return defences::canary ? requested_of(address, block) : block.size;
+    }
+    size_t requested_of(uintptr_t address, Block block) const;
+    void resized(void* block, size_t size, CallSite site) {
+        if constexpr (defences::canary) guard_tail_anew(reinterpret_cast<uintptr_t>(block), size, site);
+    }
+    void report(CallSite site, Damage const& damage) {
+        if constexpr (defences::touch_blocks) {
+            if (damage.at != 0) report_damage(site, damage);
+        }
+    }
+    void guard_tail_anew(uintptr_t address, size_t size, CallSite site);
+    [[gnu::cold]] void report_damage(CallSite site, Damage const& damage);
 
     [[gnu::cold]] Diagnosis diagnose(uintptr_t address) const;
     // What an address in a page with this tag is: in a slab, or what was one.

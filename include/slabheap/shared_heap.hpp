@@ -328,6 +328,12 @@ private:
         if (ptr != nullptr) free(fronts(), ptr, expected, site);
     }
     [[gnu::always_inline]] void free(CpuFronts* fronts, void* ptr, Claim const& expected, CallSite site) {
+        Freed const freed = claim(fronts, ptr, expected, site);
+        if (freed == Freed::large) return settle(number(ptr));
+        if (freed != Freed::done) fault(site, ptr, expected, freed == Freed::wrong_size);
+    }
+    // In a frame of its own, which is gone when a fault is told.
+    [[gnu::noinline]] Freed claim(CpuFronts* fronts, void* ptr, Claim const& expected, CallSite site) {
         Damage damage{};
         Freed freed = core_.free(fronts, number(ptr), expected, is_alone(), Way::front, damage);
         if (freed == Freed::closed) {
@@ -335,10 +341,8 @@ private:
             freed = core_.free(fronts, number(ptr), expected, is_alone(), Way::pool, damage);
             if (holds) lock_.unlock();
         }
-        if (freed == Freed::large) settle(number(ptr));
-        if (freed == Freed::not_a_block || freed == Freed::wrong_size)
-            fault(site, ptr, expected, freed == Freed::wrong_size);
         core_.report(site, damage);
+        return freed;
     }
     [[gnu::noinline]] void settle(uintptr_t address) {
         if (acquire(may_wait())) {
