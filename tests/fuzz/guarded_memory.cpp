@@ -22,7 +22,7 @@ void GuardedMemory::renew(size_t page_count) {
 
 void GuardedMemory::add_map(std::byte* start, size_t size) {
     maps_.push_back({start, size});
-    guard();
+    if (opened_ == 0) guard();
 }
 
 void GuardedMemory::fill_with_garbage(std::byte* start, size_t size, int garbage) {

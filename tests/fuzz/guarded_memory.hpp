@@ -31,11 +31,15 @@ public:
     // What a region's page map may find in its place.
     void fill_with_garbage(std::byte* start, size_t size, int garbage);
 
-    // While there is one, the library may touch everything.
+    // While there is one, the library may touch everything: also when a hook adds a region meanwhile.
     class Opened {
     public:
-        explicit Opened(GuardedMemory& memory) : memory_(memory) { memory_.open(); }
-        ~Opened() { memory_.guard(); }
+        explicit Opened(GuardedMemory& memory) : memory_(memory) {
+            if (memory_.opened_++ == 0) memory_.open();
+        }
+        ~Opened() {
+            if (--memory_.opened_ == 0) memory_.guard();
+        }
         Opened(const Opened&) = delete;
         Opened& operator=(const Opened&) = delete;
 
@@ -56,6 +60,7 @@ private:
 
     test::TestMemory memory_;  // with a page before and behind that is nobody's
     size_t size_ = 0;
+    unsigned opened_ = 0;
     std::vector<Map> maps_;
 };
 
