@@ -79,7 +79,7 @@ void PageMap::set_up(Word first, Word end, size_t header_bytes) {
     handed_bias_ = layout.place_pages(slot_words);
     view_.slots_bias = layout.place_pages(slot_words * sizeof(Word));
     view_.live_bias = layout.place_pages(live_marks);
-    if constexpr (defences::canary) sizes_bias_ = layout.place_pages(size_bytes);
+    sizes_bias_ = defences::canary ? layout.place_pages(size_bytes) : 0;
     view_.live_start = live(first);
     view_.base = first << page_shift;
     view_.known_marks = 0;
@@ -97,7 +97,7 @@ bool PageMap::has_geometry(Word first, Word end, size_t header_bytes) const {
     if (view_.tag_bias != layout.place_tags() || handed_bias_ != layout.place_pages(slot_words)) return false;
     if (view_.slots_bias != layout.place_pages(slot_words * sizeof(Word))) return false;
     if (view_.live_bias != layout.place_pages(live_marks)) return false;
-    if (defences::canary && sizes_bias_ != layout.place_pages(size_bytes)) return false;
+    if (sizes_bias_ != (defences::canary ? layout.place_pages(size_bytes) : 0)) return false;
     if (view_.live_start != live(first) || view_.base != first << page_shift ||
         view_.known_marks != marks(known_end_ - first))
         return false;
