@@ -124,16 +124,12 @@ bool CpuHeap::return_some_spares() {
 
 bool CpuHeap::empty_next(CpuFronts* fronts, unsigned& next) {
     Visit const visit(fronts);
-    return visit && empty_next_of(*visit, next);
+    return visit && take_back_next(*visit, next);
 }
 
-// Does not make them busy: their CPU may be about to look whether the heap is closed, and then says that they
-// are not.
-bool CpuHeap::take_back_next(CpuFronts& fronts, unsigned& next) { return empty_next_of(fronts, next); }
-
-// Empties the next stack or word that has something, and moves on behind it: so it ends, whoever refills
-// them.
-bool CpuHeap::empty_next_of(CpuFronts& fronts, unsigned& next) {
+// Moves on behind what it empties: so it ends, whoever refills that. Does not make the fronts busy: their CPU
+// may be about to look whether the heap is closed, and then says that they are not.
+bool CpuHeap::take_back_next(CpuFronts& fronts, unsigned& next) {
     for (; next < 2 * class_count; ++next) {
         unsigned const size_class = next / 2;
         Front const& front = fronts.of_class[size_class];

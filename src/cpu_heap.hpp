@@ -101,7 +101,8 @@ public:
     // [locked] A part of what makes room; bounded. True: there may be more to do.
     [[gnu::always_inline]] bool settle_some() { return settle_pending(settled_at_once); }
     [[gnu::cold]] bool return_some_spares();
-    // Of the CPU that calls; or of another, while the heap is closed and they are not busy.
+    // Empties the next stack or word: of the CPU that calls; or of another, while the heap is closed and its
+    // fronts are not busy.
     [[gnu::cold]] bool empty_next(CpuFronts* fronts, unsigned& next);
     [[gnu::cold]] bool take_back_next(CpuFronts& fronts, unsigned& next);
 
@@ -204,7 +205,6 @@ private:
 #endif
     }
     bool is_right(Claim const& expected, uintptr_t address, Block block) const;
-    bool empty_next_of(CpuFronts& fronts, unsigned& next);
 
     slab_barrier_hook barrier_hook_;
 };

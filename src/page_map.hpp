@@ -27,8 +27,8 @@
 #define SLABHEAP_PAGE_MAP_HPP
 
 #include "atomic.hpp"
-#include "defences.hpp"
 #include "bit_tree.hpp"
+#include "defences.hpp"
 
 namespace slabheap {
 

@@ -6,7 +6,7 @@
 #ifndef SLABHEAP_FUZZ_CPUS_HPP
 #define SLABHEAP_FUZZ_CPUS_HPP
 
-#include "hooks/hooks.h"
+#include "played_cpu/hooks.h"
 
 namespace slabheap::fuzz {
 

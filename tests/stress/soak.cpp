@@ -6,6 +6,7 @@
 // is full of, and that is checked whenever somebody takes it up. Meanwhile the heap is audited, walked, given
 // regions, and parts of it are reserved. In the end all memory is free, in one piece for each region, and the
 // heap's books are those that were kept here.
+#include "random.hpp"
 #include "regions.hpp"
 #include "stamped_block.hpp"
 
@@ -23,26 +24,13 @@
 namespace slabheap::stress {
 namespace {
 
+using test::Random;
+
 void on_fault(const slab_fault* fault) {
     char sentence[320];
     slab_fault_describe(fault, sentence, sizeof sentence);
     fail(sentence);
 }
-
-// xorshift64*.
-class Random {
-public:
-    explicit Random(uint64_t seed) : state_((seed + 1) * 0x9e3779b97f4a7c15) {}
-    size_t below(size_t bound) {
-        state_ ^= state_ >> 12;
-        state_ ^= state_ << 25;
-        state_ ^= state_ >> 27;
-        return static_cast<size_t>((state_ * 0x2545f4914f6cdd1d) >> 32) % bound;
-    }
-
-private:
-    uint64_t state_;
-};
 
 // What one lane has done, for who shows progress meanwhile.
 struct alignas(64) Books {

@@ -44,6 +44,17 @@ protected:
         }
     }
 
+    // All that is free is a block of a page, which the busy fronts of CPU 1 have.
+    void* exhaust_but_for_a_busy_cpu() {
+        test_.heap.set_barrier_hook([] { return 1; });
+        void* const block = test_.exhaust(page_size)[0];
+        machine.cpu = 1;
+        test_.free(block);
+        fronts(1).busy = 1;
+        machine.cpu = 0;
+        return block;
+    }
+
     test::SharedTestHeap<CpuHeap> test_{1 << 20, count};
 };
 
@@ -99,31 +110,21 @@ TEST_F(CpuHeapTest, AnNmiInACallThatHoldsTheLockFreesAllTheSame) {
 
 // A CPU that was interrupted keeps what it has: it is waited for, but not for ever.
 TEST_F(CpuHeapTest, BusyFrontsAreNotTakenBack) {
-    test_.heap.set_barrier_hook([] { return 1; });
-    std::vector<void*> blocks = test_.exhaust(page_size);
-    machine.cpu = 1;
-    test_.free(blocks[0]);
-    fronts(1).busy = 1;
-    machine.cpu = 0;
+    void* const block = exhaust_but_for_a_busy_cpu();
     machine.pauses = 0;
     EXPECT_EQ(nullptr, test_.allocate(page_size));
     EXPECT_GT(machine.pauses, 0u);
     EXPECT_LE(machine.pauses, 10000u);
     fronts(1).busy = 0;
-    EXPECT_EQ(blocks[0], test_.allocate(page_size));
+    EXPECT_EQ(block, test_.allocate(page_size));
 }
 
 TEST_F(CpuHeapTest, ACallThatIsSoonOverIsWaitedFor) {
-    test_.heap.set_barrier_hook([] { return 1; });
-    std::vector<void*> blocks = test_.exhaust(page_size);
-    machine.cpu = 1;
-    test_.free(blocks[0]);
-    fronts(1).busy = 1;
-    machine.cpu = 0;
+    void* const block = exhaust_but_for_a_busy_cpu();
     machine.meanwhile = [this](Moment moment) {
         if (moment == Moment::pauses && machine.pauses % 100 == 0) fronts(1).busy = 0;
     };
-    EXPECT_EQ(blocks[0], test_.allocate(page_size));
+    EXPECT_EQ(block, test_.allocate(page_size));
     machine.meanwhile = nullptr;
 }
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The hooks of a simulated CPU: machine.cpp has them. Each is a step, at which another CPU, an interrupt
- * handler or an NMI's may come in between.
+ * The hooks of a CPU that a test program plays, and defines them for: what the C ABI is built with for
+ * tests/interleave and tests/fuzz.
  */
-#ifndef INTERLEAVE_HOOKS_H
-#define INTERLEAVE_HOOKS_H
+#ifndef PLAYED_CPU_HOOKS_H
+#define PLAYED_CPU_HOOKS_H
 
 #include <stddef.h>
 #include <stdint.h>
