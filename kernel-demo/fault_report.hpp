@@ -11,7 +11,7 @@ namespace demo {
 struct FaultReport {
     unsigned count = 0;  // of faults
     slab_fault fault = {};
-    char sentence[320] = "";
+    char sentence[384] = "";
 };
 
 // The report of the fault that was last provoked.

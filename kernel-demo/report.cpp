@@ -37,7 +37,7 @@ void show_misuse(const slab_fault& fault, const char* sentence, size_t indent) {
 }
 
 void panic_on_misuse(const slab_fault* fault) {
-    char sentence[320];
+    char sentence[384];
     machine_stop_others();
     slab_fault_describe(fault, sentence, sizeof sentence);
     machine_screen_close();

@@ -287,7 +287,7 @@ bool Auditor::slab_is_sound(Region& region, Word page, unsigned size_class) {
         Word const slots = region.slots(page)[w];
         Word const all = all_slots(size_class, w);
         if ((slots & ~all) != 0) return broken("a slab's pool has only the slab's slots", start);
-        if (region.handed(page)[w] > popcount(all)) {
+        if (!Handed::is_sound(region.handed(page)[w], size_class, w)) {
             return broken("no more slots were handed out than a slab has", start);
         }
         pooled |= slots;
@@ -346,8 +346,11 @@ bool Auditor::stack_is_sound(Front const& front, unsigned size_class) {
     if (limit != stack_limit(size_class) || depth > limit || front.stack[0] != 0) {
         return broken("a stack has its class's capacity");
     }
-    if (hidden ? (front.depth | front.limit | front.word) != 0
-               : (front.hidden_depth | front.hidden_limit | front.hidden_word) != 0) {
+    if (defences::quarantine != 0) {
+        if (front.other != 0 || front.oldest >= (depth == limit ? limit : 1))
+            return broken("a quarantine knows what is oldest");
+    } else if (hidden ? (front.depth | front.limit | front.word) != 0
+                      : (front.hidden_depth | front.hidden_limit | front.hidden_word) != 0) {
         return broken("a front is hidden while a block of another region is on top");
     }
     if (hidden && !is_free_slot(front.other, size_class)) {
@@ -355,7 +358,8 @@ bool Auditor::stack_is_sound(Front const& front, unsigned size_class) {
     }
     for (Word i = 1; i <= depth; ++i) {
         uintptr_t const address = front.stack[i];
-        if (!is_free_slot(address, size_class) || !heap_.primary_.knows(address)) {
+        if (!is_free_slot(address, size_class) ||
+            (defences::quarantine == 0 && !heap_.primary_.knows(address))) {
             return broken("a stack holds free slots of its class", address);
         }
         for (Word older = 1; older < i; ++older) {

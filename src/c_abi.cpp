@@ -31,16 +31,20 @@ size_t slab_cpu_memory(size_t count) { return CpuHeap::cpu_memory(count); }
 int slab_heap_set_cpus(size_t count, void* memory, size_t size) { return heap.set_cpus(count, memory, size); }
 slab_barrier_hook slab_heap_set_barrier_hook(slab_barrier_hook hook) { return heap.set_barrier_hook(hook); }
 
-void* slab_alloc(size_t size, size_t align) { return heap.allocate({size, align}); }
-void* slab_try_alloc(size_t size, size_t align) { return heap.try_allocate({size, align}); }
+void* slab_alloc(size_t size, size_t align) { return heap.noted(heap.allocate({size, align}), SITE); }
+void* slab_try_alloc(size_t size, size_t align) { return heap.noted(heap.try_allocate({size, align}), SITE); }
 void slab_free(void* ptr) { heap.deallocate(ptr, SITE); }
 void slab_free_sized(void* ptr, size_t size, size_t align) { heap.deallocate(ptr, {size, align}, SITE); }
 void* slab_calloc(size_t count, size_t size) {
-    return heap.allocate_zeroed(count, {size, slabheap::granule});
+    return heap.noted(heap.allocate_zeroed(count, {size, slabheap::granule}), SITE);
 }
-void* slab_realloc(void* ptr, size_t size, size_t align) { return heap.reallocate(ptr, {size, align}, SITE); }
+void* slab_realloc(void* ptr, size_t size, size_t align) {
+    return heap.noted(heap.reallocate(ptr, {size, align}, SITE), SITE);
+}
 
-void* slab_alloc_pages(size_t count, size_t align) { return heap.allocate_pages(count, align); }
+void* slab_alloc_pages(size_t count, size_t align) {
+    return heap.noted(heap.allocate_pages(count, align), SITE);
+}
 void slab_free_pages(void* ptr, size_t count) { heap.deallocate_pages(ptr, count, SITE); }
 
 size_t slab_usable_size(const void* ptr) { return heap.usable_size(ptr, SITE); }
@@ -58,5 +62,6 @@ slab_fault_handler slab_heap_set_fault_handler(slab_fault_handler handler) {
     return heap.set_fault_handler(handler);
 }
 slab_oom_hook slab_heap_set_oom_hook(slab_oom_hook hook) { return heap.set_oom_hook(hook); }
+void slab_heap_seed(uint64_t entropy) { heap.seed(entropy); }
 
 }  // extern "C"

@@ -48,6 +48,7 @@ int CpuHeap::set_cpus(size_t count, void* memory, size_t size) {
         Slabs::fronts_of(i).set_up();
     }
     front_count_ = count;
+    seed(own_.random);
     among_ = Among::cpus;
     return SLAB_OK;
 }
@@ -157,7 +158,7 @@ bool CpuHeap::is_right(Claim const& expected, uintptr_t address, Block block) co
 }
 
 Freed CpuHeap::free(CpuFronts* fronts, uintptr_t address, Claim const& expected, bool is_alone, Way way,
-                    Damage& damage) {
+                    CallSite const& site, Damage& damage) {
     Block const block = live_block(address);
     if (block.size == 0) return Freed::not_a_block;
     if (!is_right(expected, address, block)) return Freed::wrong_size;
@@ -170,7 +171,7 @@ Freed CpuHeap::free(CpuFronts* fronts, uintptr_t address, Claim const& expected,
             return Freed::not_a_block;
         atomic::add(large_frees_, 1, among_);
         if constexpr (defences::touch_blocks) {
-            damage = retire_block(address, block);
+            damage = retire_block(address, block, site);
             atomic::store<atomic::release>(view.tag(address), tag::leaving);
         }
         return Freed::large;
@@ -180,7 +181,7 @@ Freed CpuHeap::free(CpuFronts* fronts, uintptr_t address, Claim const& expected,
     if (way == Way::front && !in_front && atomic::load<atomic::relaxed>(closed_) != 0) return Freed::closed;
     bool const claimed = claim(view.live(address), is_alone);
     if constexpr (defences::touch_blocks) {
-        if (claimed) damage = retire_block(address, block);
+        if (claimed) damage = retire_block(address, block, site);
     }
     if (claimed && in_front) keep_slot_shared(*fronts, block.size_class, address);
     if (claimed && !in_front) put_pooled_slot(block.size_class, address);

@@ -113,7 +113,7 @@ public:
 
     // Claims a block, and takes a slot back.
     [[gnu::cold]] Freed free(CpuFronts* fronts, uintptr_t address, Claim const& expected, bool is_alone,
-                             Way way, Damage& damage);
+                             Way way, CallSite const& site, Damage& damage);
     using HeapCore::make_pending;
     // [locked] The pages of a large block that was freed.
     [[gnu::cold]] void settle_large(uintptr_t address);
@@ -133,6 +133,7 @@ public:
     [[gnu::cold]] void report(CallSite site, uintptr_t address, Claim const& expected,
                               Diagnosis const& found);
 
+    using HeapCore::noted;
     using HeapCore::prepare;
     using HeapCore::report;
     using HeapCore::resized;
@@ -148,6 +149,7 @@ public:
     using HeapCore::release;
     int reserve(uintptr_t start, size_t size) { return reserve_free(start, size); }
     using HeapCore::audit;
+    using HeapCore::seed;
     using HeapCore::set_fault_handler;
     using HeapCore::set_oom_hook;
     using HeapCore::stats;
@@ -192,6 +194,10 @@ private:
     // Whoever claims a live block frees it. Relaxed: what is done with the slot pairs elsewhere. The exchange
     // looks at nothing first: to read a mark that another CPU has written would fetch its line twice.
     [[gnu::always_inline]] static bool claim(uint8_t& mark, bool is_alone) {
+        if constexpr (!defences::checks) {
+            atomic::store<atomic::relaxed>(mark, uint8_t{0});
+            return true;
+        }
         if (is_alone) {
             uint8_t live = 1;
             return atomic::compare_exchange<atomic::relaxed>(mark, live, uint8_t{0}, Among::contexts);

@@ -65,8 +65,8 @@ void State::open() { cpu_heap(state_).open(); }
 bool State::is_busy(CpuFronts const& fronts) const { return CpuHeap::is_busy(fronts); }
 
 Freed State::free(CpuFronts* fronts, uintptr_t address, Claim const& expected, bool is_alone, Way way,
-                  Damage& damage) {
-    return cpu_heap(state_).free(fronts, address, expected, is_alone, way, damage);
+                  CallSite const& site, Damage& damage) {
+    return cpu_heap(state_).free(fronts, address, expected, is_alone, way, site, damage);
 }
 void State::make_pending(uintptr_t address) { cpu_heap(state_).make_pending(address); }
 void State::settle_large(uintptr_t address) { cpu_heap(state_).settle_large(address); }
@@ -87,6 +87,7 @@ void State::report(CallSite site, uintptr_t address, Claim const& expected, Diag
 }
 void State::report(CallSite site, Damage const& damage) { cpu_heap(state_).report(site, damage); }
 void* State::prepare(void* block, size_t size) { return cpu_heap(state_).prepare(block, size); }
+void* State::noted(void* block, CallSite site) { return cpu_heap(state_).noted(block, site); }
 void State::resized(void* block, size_t size, CallSite site) { cpu_heap(state_).resized(block, size, site); }
 bool State::ask_for_memory(Request const& request) { return cpu_heap(state_).ask_for_memory(request); }
 void State::copy(void* to, const void* from, size_t size) { CpuHeap::copy(to, from, size); }
@@ -102,6 +103,7 @@ slab_fault_handler State::set_fault_handler(slab_fault_handler handler) {
     return cpu_heap(state_).set_fault_handler(handler);
 }
 slab_oom_hook State::set_oom_hook(slab_oom_hook hook) { return cpu_heap(state_).set_oom_hook(hook); }
+void State::seed(uint64_t entropy) { cpu_heap(state_).seed(entropy); }
 slab_barrier_hook State::set_barrier_hook(slab_barrier_hook hook) {
     return cpu_heap(state_).set_barrier_hook(hook);
 }

@@ -33,8 +33,8 @@ uintptr_t first_other(uintptr_t start, uintptr_t end, uint8_t byte) {
 using namespace defences;
 
 // The bytes of a range that are not what they should be.
-static Damage damage_of(uintptr_t start, uintptr_t end, uint8_t byte, Diagnosis const& what) {
-    Damage damage{first_other(start, end, byte), 0, what, {}};
+Damage HeapCore::damage_of(uintptr_t start, uintptr_t end, uint8_t byte, Diagnosis const& what) const {
+    Damage damage{first_other(start, end, byte), 0, what, noted_at(what.block), {}};
     if (damage.at == 0) return damage;
     for (unsigned i = 0; i < sizeof damage.found && damage.at + i < end; ++i)
         damage.found[i] = byte_at(damage.at + i);
@@ -48,6 +48,7 @@ void HeapCore::prepare_block(uintptr_t address, size_t size) {
         report({"slab_alloc", nullptr}, damage_of(address, address + block.size, poison_byte,
                                                   {SLAB_FAULT_WRITE_AFTER_FREE, address, block.size}));
     }
+    if (tracking) note(address, nullptr);
     if (zero_alloc) fill(address, address + size, 0);
     guard_tail(address, block, size);
 }
@@ -75,8 +76,9 @@ Damage HeapCore::tail_damage(uintptr_t address, Block block) const {
     return damage;
 }
 
-Damage HeapCore::retire_block(uintptr_t address, Block block) {
+Damage HeapCore::retire_block(uintptr_t address, Block block, CallSite const& site) {
     Damage const damage = tail_damage(address, block);
+    if (tracking) note(address, site.caller);
     if (fill_freed) fill(address, address + block.size, freed_byte);
     return damage;
 }
@@ -100,7 +102,10 @@ void HeapCore::report_damage(CallSite site, Damage const& damage) {
                       0,
                       site.caller,
                       site.call,
-                      {}};
+                      {},
+                      nullptr,
+                      nullptr};
+    (damage.what.kind == SLAB_FAULT_OVERFLOW ? record.allocated_by : record.freed_by) = damage.noted;
     for (unsigned i = 0; i < sizeof record.found; ++i) record.found[i] = damage.found[i];
     deliver(record);
 }

@@ -8,7 +8,10 @@
 //   zero-free    and when it is given back
 //   poison       a freed block is filled with a pattern, and a slot that is handed out must still be full of
 //                it: what was written after a free is told, if it was written by then
-//   canary       the bytes between the size that was asked for and the end of the block are filled with a
+//   quarantine   a freed slot is not handed out until so many further slots of its class were freed by its
+//   CPU random       which slot is handed out next is drawn by lot tracking     who allocated a block, or
+//   freed it last, is kept in the page map, and told with a fault canary       the bytes between the size
+//   that was asked for and the end of the block are filled with a
 //                pattern, which must be there when the block is given back; the size is kept in the page map
 //
 // So each byte of a free slot is poison from the time its slab is set up on; and each byte of a live block
@@ -20,6 +23,13 @@
 
 namespace slabheap::defences {
 
+// Does each free make sure that its block is live? (-Dhardening=none: of small blocks on the usual path it
+// takes the caller's word.)
+#ifdef SLABHEAP_UNCHECKED
+constexpr bool checks = false;
+#else
+constexpr bool checks = true;
+#endif
 #ifdef SLABHEAP_ZERO_ALLOC
 constexpr bool zero_alloc = true;
 #else
@@ -41,8 +51,24 @@ constexpr bool canary = true;
 constexpr bool canary = false;
 #endif
 
+#ifdef SLABHEAP_TRACKING
+constexpr bool tracking = true;
+#else
+constexpr bool tracking = false;
+#endif
+#ifdef SLABHEAP_QUARANTINE
+constexpr unsigned quarantine = SLABHEAP_QUARANTINE;
+#else
+constexpr unsigned quarantine = 0;
+#endif
+#ifdef SLABHEAP_RANDOM
+constexpr bool random = true;
+#else
+constexpr bool random = false;
+#endif
+
 // Is there something to do with each block?
-constexpr bool touch_blocks = zero_alloc || zero_free || poison || canary;
+constexpr bool touch_blocks = zero_alloc || zero_free || poison || canary || tracking;
 
 // Neither zero nor all ones, no text, no part of a likely address, odd.
 constexpr uint8_t poison_byte = 0xd5;

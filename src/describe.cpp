@@ -8,7 +8,8 @@
 //     %p  the address          %s  the size passed         %c  the caller's address
 //     %b  the block            %a  the alignment passed    %n  the call's name
 //     %o  the address's offset into the block              [ ]  only if the record has a block
-//     %f  the bytes that were found
+//     %f  the bytes that were found                        %w  who allocated or freed the block, if that is
+//     known
 #include "heap_core.hpp"
 
 namespace slabheap {
@@ -18,35 +19,35 @@ namespace {
 const char* pattern_of(slab_fault_kind kind) {
     switch (kind) {
         case SLAB_FAULT_DOUBLE_FREE:
-            return "%n: double free of %p: %b is free already; expected a live one; likely two owners, or "
+            return "%n: double free of %p: %b is free already%w; expected a live one; likely two owners, or "
                    "a pointer kept after its free (called from %c)";
         case SLAB_FAULT_INTERIOR:
-            return "%n: interior pointer %p: %o bytes into %b; expected its start; likely a pointer moved "
+            return "%n: interior pointer %p: %o bytes into %b%w; expected its start; likely a pointer moved "
                    "since the allocation (called from %c)";
         case SLAB_FAULT_MISALIGNED:
             return "%n: misaligned pointer %p: not a multiple of 16, as every block is[, but %o bytes "
-                   "into %b]; likely a pointer moved or overwritten since the allocation (called from %c)";
+                   "into %b%w]; likely a pointer moved or overwritten since the allocation (called from %c)";
         case SLAB_FAULT_FOREIGN:
             return "%n: foreign pointer %p: not in memory that this heap hands out; expected a block of "
                    "this heap; likely static or stack memory, another allocator's, or a heap not yet "
                    "initialised (called from %c)";
         case SLAB_FAULT_WRONG_SIZE:
-            return "%n: wrong size for %p: %s bytes aligned to %a cannot have been given %b; expected "
+            return "%n: wrong size for %p: %s bytes aligned to %a cannot have been given %b%w; expected "
                    "what it was allocated with; likely another type or length (called from %c)";
         case SLAB_FAULT_NEVER_ALLOCATED:
             return "%n: never allocated: %p is in the heap, but no block was handed out there[; it is %o "
-                   "bytes into %b, which is free]; expected a live block's start; likely a computed or "
+                   "bytes into %b, which is free%w]; expected a live block's start; likely a computed or "
                    "uninitialised pointer (called from %c)";
         case SLAB_FAULT_CORRUPT:
             return "%n: page map corrupt at %p; likely a stray write below a region's first page (called "
                    "from %c)";
         case SLAB_FAULT_OVERFLOW:
-            return "%n: overflow: %o bytes into %b, of which %s were asked for, the bytes from %p on were "
+            return "%n: overflow: %o bytes into %b, of which %s were asked for%w, the bytes from %p on were "
                    "written: %f; expected the canary; likely an index or a length too large (called from "
                    "%c)";
         case SLAB_FAULT_WRITE_AFTER_FREE:
             return "%n: write after free: the bytes from %p on, %o bytes into %b, were written while it was "
-                   "free: %f; expected poison; likely a pointer used after its free";
+                   "free: %f%w; expected poison; likely a pointer used after its free";
     }
     return "%n: unknown fault at %p (called from %c)";
 }
@@ -85,6 +86,7 @@ private:
             case 's': return number(fault_.size, 10);
             case 'a': return number(fault_.align, 10);
             case 'f': return bytes(fault_.found);
+            case 'w': return who();
             case 'o': return number(address(fault_.address) - address(fault_.block), 10);
             default: return block();
         }
@@ -99,6 +101,12 @@ private:
         if (large) return;
         text(" in page ");
         hexadecimal(address(fault_.block) & ~(page_size - 1));
+    }
+    void who() {
+        const void* const caller = fault_.allocated_by != nullptr ? fault_.allocated_by : fault_.freed_by;
+        if (caller == nullptr) return;
+        text(fault_.allocated_by != nullptr ? ", allocated by " : ", freed by ");
+        hexadecimal(address(caller));
     }
     void bytes(unsigned char const (&found)[8]) {
         for (unsigned char const byte : found) {

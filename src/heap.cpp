@@ -19,13 +19,16 @@ int Heap::init(void* start, size_t size) { return core(state_).init(address(star
 int Heap::add_memory(void* start, size_t size) { return core(state_).add_memory(address(start), size); }
 
 void* Heap::allocate(Layout layout) {
-    return core(state_).prepare(core(state_).allocate(layout.size, layout.align), layout.size);
+    void* const block = core(state_).allocate(layout.size, layout.align);
+    return core(state_).noted(core(state_).prepare(block, layout.size), SLABHEAP_SITE("slab_alloc"));
 }
 void* Heap::allocate_zeroed(Layout layout) {
-    return core(state_).allocate_zeroed(1, layout.size, layout.align);
+    void* const block = core(state_).allocate_zeroed(1, layout.size, layout.align);
+    return core(state_).noted(block, SLABHEAP_SITE("slab_calloc"));
 }
 void* Heap::reallocate(void* ptr, Layout layout) {
-    return core(state_).reallocate(ptr, layout.size, layout.align, SLABHEAP_SITE("slab_realloc"));
+    CallSite const site = SLABHEAP_SITE("slab_realloc");
+    return core(state_).noted(core(state_).reallocate(ptr, layout.size, layout.align, site), site);
 }
 void Heap::deallocate(void* ptr) {
     if (!core(state_).deallocate_fast(ptr)) core(state_).deallocate_slow(ptr, SLABHEAP_SITE("slab_free"));
@@ -37,7 +40,8 @@ void Heap::deallocate(void* ptr, Layout layout) {
 
 void* Heap::allocate_pages(size_t count, size_t align) {
     size_t const pages = count + (count == 0);
-    return core(state_).prepare(core(state_).allocate_pages(count, align), pages << page_shift);
+    void* const block = core(state_).prepare(core(state_).allocate_pages(count, align), pages << page_shift);
+    return core(state_).noted(block, SLABHEAP_SITE("slab_alloc_pages"));
 }
 void Heap::deallocate_pages(void* ptr, size_t count) {
     core(state_).deallocate_pages(ptr, count, SLABHEAP_SITE("slab_free_pages"));
@@ -65,5 +69,6 @@ slab_fault_handler Heap::set_fault_handler(slab_fault_handler handler) {
     return core(state_).set_fault_handler(handler);
 }
 slab_oom_hook Heap::set_oom_hook(slab_oom_hook hook) { return core(state_).set_oom_hook(hook); }
+void Heap::seed(uint64_t entropy) { core(state_).seed(entropy); }
 
 }  // namespace slabheap

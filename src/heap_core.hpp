@@ -48,7 +48,7 @@ public:
             return false;
         uint8_t& live = primary_.live_start[mark];
         Word const size_class = primary_.tag(address);
-        if (live == 0 || size_class < least_class) [[unlikely]]
+        if ((defences::checks && live == 0) || size_class < least_class) [[unlikely]]
             return false;
         live = 0;
         return push<Pools::own>(own_, size_class, address);
@@ -63,6 +63,14 @@ public:
     [[gnu::always_inline]] void* prepare(void* block, size_t size) {
         if constexpr (defences::touch_blocks) {
             if (block != nullptr) prepare_block(reinterpret_cast<uintptr_t>(block), size);
+        }
+        return block;
+    }
+
+    // Notes who allocated a block, for the fault that may follow. Returns it.
+    [[gnu::always_inline]] void* noted(void* block, CallSite site) {
+        if constexpr (defences::tracking) {
+            if (block != nullptr) note(reinterpret_cast<uintptr_t>(block), site.caller);
         }
         return block;
     }
@@ -140,8 +148,15 @@ protected:
     // Defences; a block is live until its content is retired.
     void prepare_block(uintptr_t address, size_t size);
     void guard_tail(uintptr_t address, Block block, size_t size);
+    Damage damage_of(uintptr_t start, uintptr_t end, uint8_t byte, Diagnosis const& what) const;
     Damage tail_damage(uintptr_t address, Block block) const;
-    Damage retire_block(uintptr_t address, Block block);
+    Damage retire_block(uintptr_t address, Block block, CallSite const& site);
+    void note(uintptr_t address, const void* caller) {
+        region_of(address)->site(address) = reinterpret_cast<uintptr_t>(caller);
+    }
+    const void* noted_at(uintptr_t address) const {
+        return reinterpret_cast<const void*>(defences::tracking ? region_of(address)->site(address) : 0);
+    }
     size_t requested(uintptr_t address, Block block) const {
         return defences::canary ? requested_of(address, block) : block.size;
     }

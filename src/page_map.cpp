@@ -59,10 +59,10 @@ size_t PageMap::bytes_needed(Word first, Word end, size_t header_bytes) {
     MapLayout layout(nodes, header_bytes);
     for (unsigned level = 0; level <= root_level(first, end); ++level) layout.place_level(level);
     layout.place_tags();
-    layout.place_pages(slot_words);
+    layout.place_pages(handed_bytes);
     layout.place_pages(slot_words * sizeof(Word));
     layout.place_pages(live_marks);
-    if constexpr (defences::canary) layout.place_pages(size_bytes);
+    if constexpr (note_bytes != 0) layout.place_pages(note_bytes);
     return layout.end();
 }
 
@@ -76,10 +76,10 @@ void PageMap::set_up(Word first, Word end, size_t header_bytes) {
         levels[level] = {layout.place_level(level), node_words(level) * sizeof(Word)};
     }
     view_.tag_bias = layout.place_tags();
-    handed_bias_ = layout.place_pages(slot_words);
+    handed_bias_ = layout.place_pages(handed_bytes);
     view_.slots_bias = layout.place_pages(slot_words * sizeof(Word));
     view_.live_bias = layout.place_pages(live_marks);
-    sizes_bias_ = defences::canary ? layout.place_pages(size_bytes) : 0;
+    notes_bias_ = note_bytes != 0 ? layout.place_pages(note_bytes) : 0;
     view_.live_start = live(first);
     view_.base = first << page_shift;
     view_.known_marks = 0;
@@ -94,10 +94,11 @@ bool PageMap::has_geometry(Word first, Word end, size_t header_bytes) const {
         if (levels[level].bias != layout.place_level(level)) return false;
         if (levels[level].node_bytes != node_words(level) * sizeof(Word)) return false;
     }
-    if (view_.tag_bias != layout.place_tags() || handed_bias_ != layout.place_pages(slot_words)) return false;
+    if (view_.tag_bias != layout.place_tags() || handed_bias_ != layout.place_pages(handed_bytes))
+        return false;
     if (view_.slots_bias != layout.place_pages(slot_words * sizeof(Word))) return false;
     if (view_.live_bias != layout.place_pages(live_marks)) return false;
-    if (sizes_bias_ != (defences::canary ? layout.place_pages(size_bytes) : 0)) return false;
+    if (notes_bias_ != (note_bytes != 0 ? layout.place_pages(note_bytes) : 0)) return false;
     if (view_.live_start != live(first) || view_.base != first << page_shift ||
         view_.known_marks != marks(known_end_ - first))
         return false;

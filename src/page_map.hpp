@@ -9,7 +9,8 @@
 //   tag     1 byte           what the page is
 //   live    1 byte a mark    1 where a live block of a slab starts
 //   slots   a bit a slot     of a slab: free, in its pool; in the first page of a run: its page count
-//   handed  1 byte a word    of slots: how many were handed out since the slab was set up
+//   handed  1 byte a word    of slots: how many were handed out since the slab was set up (at random: a bit
+//   each)
 //
 // and the nodes of the trees (nodes.hpp), one of level 0 a section of word_bits pages: 1.9 % of the region
 // in all, 3.6 % with the fine classes, whose pages have up to 128 slots.
@@ -48,7 +49,9 @@ constexpr bool is_freed_slab(uint8_t t) { return t >= freed_slab && t < freed_sl
 
 constexpr unsigned live_marks = page_size >> mark_shift;                               // a page's
 constexpr unsigned size_bytes = defences::canary ? live_marks * sizeof(uint16_t) : 0;  // a page's
-constexpr unsigned slot_words = max_slots > word_bits ? max_slots / word_bits : 1;     // a page's
+constexpr unsigned site_bytes = defences::tracking ? live_marks * sizeof(Word) : 0;
+constexpr unsigned note_bytes = size_bytes + site_bytes;
+constexpr unsigned slot_words = max_slots > word_bits ? max_slots / word_bits : 1;  // a page's
 
 // The first of the slots that a word of slots stands for, and the word full of a class's slots.
 constexpr unsigned first_slot(unsigned slot_word) { return slot_word * word_bits; }
@@ -63,6 +66,31 @@ constexpr uint8_t slots_in_word(unsigned size_class, unsigned slot_word) {
     if (slot_words == 1) return static_cast<uint8_t>(class_slots(size_class));
     return static_cast<uint8_t>(popcount(all_slots(size_class, slot_word)));
 }
+
+// Which of a word's slots were handed out since the slab was set up: so many, from the lowest on; or, where
+// they are drawn at random, a bit for each.
+template <bool random>
+struct HandedSlots {
+    using Number = uint8_t;
+    static constexpr Word slots(Word number) { return number >= word_bits ? all_ones : bit_of(number) - 1; }
+    static constexpr Number number(Word slots) { return static_cast<Number>(popcount(slots)); }
+    static constexpr Number all(unsigned size_class, unsigned w) { return slots_in_word(size_class, w); }
+    static constexpr bool is_sound(Number number, unsigned size_class, unsigned w) {
+        return number <= popcount(all_slots(size_class, w));
+    }
+};
+template <>
+struct HandedSlots<true> {
+    using Number = Word;
+    static constexpr Word slots(Word number) { return number; }
+    static constexpr Number number(Word slots) { return slots; }
+    static constexpr Number all(unsigned size_class, unsigned w) { return all_slots(size_class, w); }
+    static constexpr bool is_sound(Number number, unsigned size_class, unsigned w) {
+        return (number & ~all_slots(size_class, w)) == 0;
+    }
+};
+using Handed = HandedSlots<defences::random>;
+constexpr unsigned handed_bytes = slot_words * sizeof(Handed::Number);  // a page's
 
 // The part of a map that free needs: where a page's bytes are, by address alone.
 struct PageView {
@@ -122,14 +150,20 @@ public:
     uint8_t what(Word page) const { return view_.what(page << page_shift); }
     uint8_t* live(Word page) const { return &view_.live(page << page_shift); }
     Word* slots(Word page) const { return view_.slots(page << page_shift); }
-    uint8_t* handed(Word page) const { return reinterpret_cast<uint8_t*>(handed_bias_ + page * slot_words); }
+    Handed::Number* handed(Word page) const {
+        return reinterpret_cast<Handed::Number*>(handed_bias_ + page * handed_bytes);
+    }
 
     // The size that was asked for, of a live block of a slab, or of a large one (defence canary).
     uint16_t& requested(uintptr_t address) const {
-        return *reinterpret_cast<uint16_t*>(sizes_bias_ + (address >> mark_shift) * sizeof(uint16_t));
+        return *reinterpret_cast<uint16_t*>(note_at(address, sizeof(uint16_t)));
     }
     Word& requested_of_run(uintptr_t address) const {
-        return *reinterpret_cast<Word*>(sizes_bias_ + (address >> page_shift) * size_bytes);
+        return *reinterpret_cast<Word*>(note_at(address & ~(page_size - 1), 0));
+    }
+    // Who allocated the block, or freed it (defence tracking).
+    Word& site(uintptr_t address) const {
+        return *reinterpret_cast<Word*>(note_at(address, sizeof(Word)) + size_bytes);
     }
 
     BitTree runs() const { return {*this, column::runs, 0}; }
@@ -162,10 +196,14 @@ public:
 
 private:
     void clear_node(unsigned level, Word node);
+    uintptr_t note_at(uintptr_t address, unsigned bytes) const {
+        return notes_bias_ + (address >> page_shift) * note_bytes +
+               (address % page_size >> mark_shift) * bytes;
+    }
 
     PageView view_;
     uintptr_t handed_bias_;
-    uintptr_t sizes_bias_;
+    uintptr_t notes_bias_;
     Word known_end_;
 };
 

@@ -30,6 +30,17 @@ void CpuFronts::set_up() {
         front.reciprocal = class_reciprocal(c);
         for (unsigned w = 0; w < slot_words; ++w) front.full[w] = all_slots(c, w);
     }
+    if (defences::random) random = 1;
+}
+
+void Slabs::seed(uint64_t entropy) {
+    if (!defences::random) return;
+    for (Word i = 0; i < front_count_; ++i) {
+        Word& random = fronts_of(i).random;
+        Word next = atomic::load<atomic::relaxed>(random) ^ static_cast<Word>(entropy ^ entropy >> 32);
+        for (unsigned turns = 0; turns < word_bits; ++turns) next = next_random(next + (next == 0) + i);
+        atomic::store<atomic::relaxed>(random, next + (next == 0));
+    }
 }
 
 void Slabs::set_up() {
@@ -40,13 +51,13 @@ void Slabs::set_up() {
 
 // Moves a word of the slab's pool into the front, whose own word is used up.
 inline void Slabs::fetch_word(unsigned size_class, Front& front, Region& region, Word page, unsigned w) {
-    uint8_t& handed = region.handed(page)[w];
+    Handed::Number& handed = region.handed(page)[w];
     atomic::store<atomic::relaxed>(front.word,
                                    atomic::exchange<atomic::acquire>(region.slots(page)[w], Word{0}, among_));
     atomic::store<atomic::relaxed>(front.word_base, (page << page_shift) + w * word_bits * front.slot_bytes);
     front.word_live_bias = region.view().live_bias;
     atomic::store<atomic::relaxed>(front.word_handed, Word{handed});
-    handed = slots_in_word(size_class, w);
+    handed = Handed::all(size_class, w);
 }
 
 inline Region* Slabs::start_slab(unsigned size_class, Word& page) {
@@ -62,6 +73,9 @@ inline Region* Slabs::start_slab(unsigned size_class, Word& page) {
     }
     atomic::store<atomic::relaxed>(region.tag(page), static_cast<uint8_t>(size_class));
     ++counts_[size_class].slabs;
+    if constexpr (defences::tracking) {
+        for (uintptr_t at = 0; at < page_size; at += mark_unit) region.site((page << page_shift) + at) = 0;
+    }
     if constexpr (defences::poison) {
         defences::fill(page << page_shift, (page + 1) << page_shift, defences::poison_byte);
     }
@@ -79,11 +93,11 @@ inline bool Slabs::refill_from_page(unsigned size_class, Front& front) {
 
 uintptr_t Slabs::take_slot(CpuFronts& fronts, unsigned size_class, size_t size) {
     Front& front = fronts.of_class[size_class];
-    if ((front.depth | front.word | front.other) == 0) {
+    if (!has_slot(front)) {
         bool const refilled = counts_[size_class].with_room != 0 ? refill_from_room(size_class, front)
                                                                  : refill_from_page(size_class, front);
         if (!refilled) return 0;
-        return hand_out(front, front.word_live_bias, take_from_word(front), size);
+        return hand_out(front, front.word_live_bias, take_from_word(fronts, front), size);
     }
     uintptr_t address;
     if (front.other == 0) {
@@ -98,6 +112,7 @@ uintptr_t Slabs::take_slot(CpuFronts& fronts, unsigned size_class, size_t size) 
 // Slots that never were handed out stay, because that is told by their place; so do empty slabs, which others
 // may want as pages. Half a stack, because what is freed next wants a place, too.
 void Slabs::stock(CpuFronts& fronts, unsigned size_class, unsigned most_slabs) {
+    if (defences::quarantine != 0) return;
     Front& front = fronts.of_class[size_class];
     for (; front.depth < front.limit / 2 && with_room(size_class) != 0 && most_slabs != 0; --most_slabs) {
         Word page;
@@ -105,7 +120,7 @@ void Slabs::stock(CpuFronts& fronts, unsigned size_class, unsigned most_slabs) {
         if (!primary_.knows(page << page_shift) || region.spares().test(page)) return;
         for (unsigned w = 0; w < slot_words; ++w) {
             Word& slots = region.slots(page)[w];
-            Word const at_hand = pool(slots) & bits_below(region.handed(page)[w]);
+            Word const at_hand = pool(slots) & Handed::slots(region.handed(page)[w]);
             Word left = at_hand;
             for (; left != 0 && front.depth < front.limit / 2; left &= left - 1) {
                 unsigned const slot = first_slot(w) + lowest_bit(left);
@@ -120,9 +135,8 @@ void Slabs::stock(CpuFronts& fronts, unsigned size_class, unsigned most_slabs) {
 }
 
 uintptr_t Slabs::take_slot_at_hand(CpuFronts& fronts, unsigned size_class, size_t size) {
-    Front const& front = fronts.of_class[size_class];
-    bool const in_front = front.depth != 0 || front.word != 0 || front.other != 0;
-    return in_front || with_room(size_class) != 0 ? take_slot(fronts, size_class, size) : 0;
+    bool const at_hand = has_slot(fronts.of_class[size_class]) || with_room(size_class) != 0;
+    return at_hand ? take_slot(fronts, size_class, size) : 0;
 }
 
 uintptr_t Slabs::take_pooled_slot(unsigned size_class, size_t size) {
@@ -142,11 +156,11 @@ uintptr_t Slabs::take_slot_with_room(unsigned size_class, size_t size) {
     Word* const slots = region->slots(page);
     unsigned w = 0;
     while (pool(slots[w]) == 0) ++w;
-    unsigned const in_word = lowest_bit(pool(slots[w]));
+    unsigned const in_word = chosen_slot(own_, pool(slots[w]));
     atomic::fetch_and<atomic::acquire>(slots[w], ~bit(in_word), among_);
     if (!has_room(slots)) lose_room(size_class, *region, page);
-    uint8_t& handed = region->handed(page)[w];
-    if (handed == in_word) ++handed;
+    Handed::Number& handed = region->handed(page)[w];
+    handed = Handed::number(Handed::slots(handed) | bit(in_word));
     uintptr_t const address = (page << page_shift) + slot_offset(size_class, first_slot(w) + in_word);
     atomic::store<atomic::relaxed>(region->view().live(address), uint8_t{1});
     ++without_front_[size_class].allocations;
@@ -159,12 +173,20 @@ inline void Slabs::pool_any_slot(Word size_class, uintptr_t address) {
     pool_slot<pools>(*view_of(address), own_.of_class[size_class], address);
 }
 
-// Places a block of the primary region on a front that may be hidden, or full.
+// Places a block of the primary region on a front that may be hidden, or full; or any block in a quarantine.
 template <Slabs::Pools pools>
 inline void Slabs::place(CpuFronts& fronts, Word size_class, uintptr_t address) {
     Front& front = front_at(fronts, size_class);
-    if (front.other != 0) pool_any_slot<pools>(size_class, show(front));
-    if (front.depth == front.limit) pool_any_slot<pools>(size_class, front.stack[front.depth--]);
+    if constexpr (defences::quarantine == 0) {
+        if (front.other != 0) pool_any_slot<pools>(size_class, show(front));
+        if (front.depth == front.limit) pool_any_slot<pools>(size_class, front.stack[front.depth--]);
+    } else if (front.depth == front.limit) {
+        uintptr_t& oldest = front.stack[1 + front.oldest];
+        uintptr_t const leaving = oldest;
+        oldest = address;
+        if (++front.oldest == front.limit) front.oldest = 0;
+        return pool_any_slot<pools>(size_class, leaving);
+    }
     front.stack[++front.depth] = address;
 }
 
@@ -177,7 +199,8 @@ template <Slabs::Pools pools>
 inline void Slabs::keep_slot(CpuFronts& fronts, Word size_class, uintptr_t address) {
     Front& front = front_at(fronts, size_class);
     atomic::count(front.frees, 1);
-    if (primary_.knows(address)) return place<pools>(fronts, size_class, address);
+    if (defences::quarantine != 0 || primary_.knows(address))
+        return place<pools>(fronts, size_class, address);
     uintptr_t const before = front.other;
     if (before != 0) pool_any_slot<pools>(size_class, before);
     hide(front, address);
@@ -342,9 +365,11 @@ void Slabs::empty_stack(CpuFronts& fronts, unsigned size_class) {
         add_to_pool(size_class, address, slot / word_bits, bit_of(slot));
     }
     front.depth = 0;
+    if (defences::quarantine != 0) front.oldest = 0;
 }
 
 void Slabs::empty_stacks() {
+    if (defences::quarantine != 0) return;  // which holds any region's blocks
     for (unsigned c = 0; c < class_count; ++c) empty_stack(own_, c);
 }
 
@@ -356,12 +381,10 @@ void Slabs::empty_front(CpuFronts& fronts, unsigned size_class) {
 void Slabs::empty_word(CpuFronts& fronts, unsigned size_class) {
     Front& front = fronts.of_class[size_class];
     if (front.word == 0) return;
-    // Of the word's slots those at the top may never have been handed out.
     unsigned const slot_word = slot_at(size_class, front.word_base % page_size) / word_bits;
-    Word handed = slots_in_word(size_class, slot_word);
-    while (handed > front.word_handed && (front.word & bit_of(handed - 1)) != 0) --handed;
+    Word const never_handed = front.word & ~Handed::slots(front.word_handed);
     region_of(front.word_base)->handed(front.word_base >> page_shift)[slot_word] =
-        static_cast<uint8_t>(handed);
+        Handed::number(all_slots(size_class, slot_word) & ~never_handed);
     add_to_pool(size_class, front.word_base, slot_word, front.word);
     atomic::store<atomic::relaxed>(front.word, Word{0});
 }
@@ -400,8 +423,9 @@ Front const* Slabs::front_with(Word page, unsigned size_class, unsigned slot) co
 bool Slabs::was_handed_out(Region const& region, Word page, unsigned size_class, unsigned slot) const {
     // A slot that the front's word still has was handed out if it had been before the word was taken.
     Front const* const front = front_with(page, size_class, slot);
-    return digit(slot) < (front != nullptr ? atomic::load<atomic::relaxed>(front->word_handed)
-                                           : region.handed(page)[slot / word_bits]);
+    Word const handed = front != nullptr ? atomic::load<atomic::relaxed>(front->word_handed)
+                                         : region.handed(page)[slot / word_bits];
+    return (Handed::slots(handed) & bit_of(slot)) != 0;
 }
 
 }  // namespace slabheap

@@ -22,6 +22,10 @@
 // Slots are handed out for the first time in ascending order, because a word is consumed from its lowest bit
 // up; so a count per word, `handed`, tells which slots never were handed out, at no cost on the usual path.
 //
+// With a quarantine the stack is a queue instead, and nothing is allocated from it: what was freed first
+// leaves for its pool when a further block is freed into a full one. Placement at random draws the slot of
+// the stack or the word; handed has a bit for each slot then.
+//
 // A Heap has one set of fronts, its own; where CPUs share a heap each has one (cpu_heap.hpp), and nothing
 // but its fronts is a CPU's own. Pools are then given to by anybody, at any time; all else is done by one at
 // a time, who holds the page lock.
@@ -35,8 +39,10 @@ namespace slabheap {
 
 // What the usual path of a call needs of its class. Its size is a power of two, so that it is found by a
 // shift; what that leaves is the stack.
-constexpr unsigned front_words = 64;
-constexpr unsigned stack_size = front_words - 16 - slot_words;
+constexpr unsigned front_other_words = 16 + slot_words;
+constexpr unsigned front_words = bit(order_of(defences::quarantine < 32 ? 64 : 2 * defences::quarantine));
+constexpr unsigned stack_size = front_words - front_other_words;
+static_assert(stack_size >= defences::quarantine);
 
 struct alignas(64) Front {
     Word depth;                // blocks in the stack
@@ -56,7 +62,10 @@ struct alignas(64) Front {
     // hidden: depth, limit and word are 0, so that both of the usual paths leave for the slow ones.
     uintptr_t other;
     Word hidden_depth;
-    Word hidden_limit;
+    union {
+        Word hidden_limit;
+        Word oldest;  // in a quarantine, which no front hides: of a full one, before which block it is
+    };
     Word hidden_word;
 
     uintptr_t stack[stack_size + 1];  // stack[1] is the oldest block, stack[depth] the newest; stack[0] is 0
@@ -67,6 +76,7 @@ static_assert(sizeof(Front) == front_words * sizeof(Word));
 struct alignas(64) CpuFronts {
     Front of_class[class_count];
     uint8_t busy;  // a call is at them
+    Word random;   // the last number drawn (defence random)
 
     [[gnu::cold]] void set_up();
 };
@@ -74,10 +84,19 @@ struct alignas(64) CpuFronts {
 // From one CPU's fronts to the next one's: a power of two, so that they are found by a shift.
 constexpr unsigned cpu_fronts_shift = order_of(sizeof(CpuFronts));
 
-// Blocks that a class's stack holds: no more than fit into it, and no more than 32 KiB.
+// Blocks that a class's stack holds: no more than fit into it, and no more than 32 KiB; a quarantine is as
+// long as it is said to be.
 constexpr Word stack_limit(unsigned size_class) {
+    if (defences::quarantine != 0) return defences::quarantine;
     size_t const by_bytes = 0x8000 / class_size(size_class);
     return by_bytes < stack_size ? by_bytes : stack_size;
+}
+
+// Marsaglia, "Xorshift RNGs", 2003. Not 0, if it was not. Who sees enough of it can tell the rest.
+constexpr Word next_random(Word x) {
+    x ^= x << 13;
+    x ^= x >> (word_bits == 64 ? 7 : 17);
+    return x ^ x << (word_bits == 64 ? 17 : 5);
 }
 
 class Slabs : public PageAllocator {
@@ -91,12 +110,13 @@ public:
                                                 uintptr_t& address) {
         Front& front = front_at(fronts, size_class);
         uintptr_t live_bias = primary_.live_bias;
-        address = front.stack[front.depth];
+        address = defences::quarantine == 0 ? front.stack[front.depth] : 0;
         if (address != 0) [[likely]] {
+            if constexpr (defences::random) address = draw_from_stack(fronts, front);
             --front.depth;
         } else {
             if (front.word == 0) return false;
-            address = take_from_word(front);
+            address = take_from_word(fronts, front);
             live_bias = front.word_live_bias;
         }
         hand_out(front, live_bias, address, size);
@@ -129,7 +149,7 @@ public:
             front.stack[depth + 1] = address;
             return true;
         }
-        uintptr_t const leaving = front.stack[depth];
+        uintptr_t const leaving = defences::quarantine == 0 ? front.stack[depth] : 0;
         if (leaving == 0) [[unlikely]] {
             if constexpr (pools == Pools::own) place_slowly(size_class, address);
             return pools == Pools::own;
@@ -143,6 +163,9 @@ public:
     void place_slowly_shared(CpuFronts& fronts, Word size_class, uintptr_t address);
     // Takes the slot of any live block, or of one whose live mark was just cleared.
     [[gnu::cold]] void put_slot(unsigned size_class, uintptr_t address);
+
+    // Where placement is random: stirs something unknown into the numbers of every CPU.
+    [[gnu::cold]] void seed(uint64_t entropy);
     [[gnu::cold]] void keep_slot_shared(CpuFronts& fronts, unsigned size_class, uintptr_t address);
 
     // Gives an empty slab, of any class, back to the pages; false when there is none.
@@ -220,10 +243,39 @@ protected:
         return *front;
     }
 
-    [[gnu::always_inline]] static uintptr_t take_from_word(Front& front) {
-        uintptr_t const address = front.word_base + lowest_bit(front.word) * front.slot_bytes;
-        atomic::store<atomic::relaxed>(front.word, front.word & (front.word - 1));
+    // Has the front a slot to hand out, once it is no longer hidden?
+    static bool has_slot(Front const& front) {
+        return ((defences::quarantine == 0 ? front.depth : 0) | front.word | front.other) != 0;
+    }
+
+    [[gnu::always_inline]] static uintptr_t take_from_word(CpuFronts& fronts, Front& front) {
+        unsigned const slot = chosen_slot(fronts, front.word);
+        uintptr_t const address = front.word_base + slot * front.slot_bytes;
+        // The lowest goes with one instruction less.
+        Word const taken = defences::random ? bit(slot) : front.word & (0 - front.word);
+        atomic::store<atomic::relaxed>(front.word, front.word & ~taken);
         return address;
+    }
+
+    // One of the slots of a word that is not 0: the lowest, or the next from a place on that is drawn.
+    [[gnu::always_inline]] static unsigned chosen_slot(CpuFronts& fronts, Word slots) {
+        if constexpr (!defences::random) return lowest_bit(slots);
+        unsigned const first = static_cast<unsigned>(draw(fronts, highest_bit(slots) + 1));
+        return first + lowest_bit(slots >> first);
+    }
+    // Brings a block that is drawn to the top of a stack that is not empty.
+    static uintptr_t draw_from_stack(CpuFronts& fronts, Front& front) {
+        uintptr_t& drawn = front.stack[1 + draw(fronts, front.depth)];
+        uintptr_t const address = drawn;
+        drawn = front.stack[front.depth];
+        return address;
+    }
+    // A number below the bound, which fits into half a word.
+    static Word draw(CpuFronts& fronts, Word bound) {
+        constexpr unsigned half = word_bits / 2;
+        Word const next = next_random(atomic::load<atomic::relaxed>(fronts.random));
+        atomic::store<atomic::relaxed>(fronts.random, next);
+        return (next >> half) * bound >> half;
     }
 
     [[gnu::always_inline]] static uintptr_t hand_out(Front& front, uintptr_t live_bias, uintptr_t address,

@@ -44,6 +44,7 @@ struct Damage {
     uintptr_t at;            // the first byte
     size_t size;             // that was asked for
     Diagnosis what;          // the kind, and the block
+    const void* noted;       // who allocated it, or freed it
     unsigned char found[8];  // bytes from there on
 };
 
@@ -94,7 +95,7 @@ public:
     bool is_busy(CpuFronts const& fronts) const;
 
     Freed free(CpuFronts* fronts, uintptr_t address, Claim const& expected, bool is_alone, Way way,
-               Damage& damage);
+               CallSite const& site, Damage& damage);
     void make_pending(uintptr_t address);
     void settle_large(uintptr_t address);
 
@@ -106,6 +107,7 @@ public:
     void report(CallSite site, uintptr_t address, Claim const& expected, Diagnosis const& found);
     void report(CallSite site, Damage const& damage);
     void* prepare(void* block, size_t size);
+    void* noted(void* block, CallSite site);
     void resized(void* block, size_t size, CallSite site);
     bool ask_for_memory(Request const& request);
     void copy(void* to, const void* from, size_t size);
@@ -119,6 +121,7 @@ public:
 
     slab_fault_handler set_fault_handler(slab_fault_handler handler);
     slab_oom_hook set_oom_hook(slab_oom_hook hook);
+    void seed(uint64_t entropy);
     slab_barrier_hook set_barrier_hook(slab_barrier_hook hook);
     slab_barrier_hook barrier_hook() const;
 

@@ -66,6 +66,7 @@ public:
 
     slab_fault_handler set_fault_handler(slab_fault_handler handler);
     slab_oom_hook set_oom_hook(slab_oom_hook hook);
+    void seed(uint64_t entropy);
 
 private:
     // The heap's state, opaque so that this header depends on no build option. All zero: not initialised.

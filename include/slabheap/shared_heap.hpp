@@ -78,6 +78,8 @@ public:
         if (block != nullptr) core_.zero(block, layout.size);
         return block;
     }
+    // Notes, in an archive with the defence tracking, who allocated a block. Returns it.
+    [[gnu::always_inline]] void* noted(void* block, CallSite site) { return core_.noted(block, site); }
     void* allocate_pages(size_t count, size_t align = SLAB_PAGE_SIZE) {
         Stay stay;
         Request request;
@@ -164,6 +166,9 @@ public:
     }
     slab_oom_hook set_oom_hook(slab_oom_hook hook) {
         return held([&] { return core_.set_oom_hook(hook); });
+    }
+    void seed(uint64_t entropy) {
+        held([&] { core_.seed(entropy); });
     }
     slab_barrier_hook set_barrier_hook(slab_barrier_hook hook) {
         return held([&] { return core_.set_barrier_hook(hook); });
@@ -335,10 +340,10 @@ private:
     // In a frame of its own, which is gone when a fault is told.
     [[gnu::noinline]] Freed claim(CpuFronts* fronts, void* ptr, Claim const& expected, CallSite site) {
         Damage damage{};
-        Freed freed = core_.free(fronts, number(ptr), expected, is_alone(), Way::front, damage);
+        Freed freed = core_.free(fronts, number(ptr), expected, is_alone(), Way::front, site, damage);
         if (freed == Freed::closed) {
             bool const holds = acquire(may_wait());
-            freed = core_.free(fronts, number(ptr), expected, is_alone(), Way::pool, damage);
+            freed = core_.free(fronts, number(ptr), expected, is_alone(), Way::pool, site, damage);
             if (holds) lock_.unlock();
         }
         core_.report(site, damage);

@@ -27,7 +27,7 @@
  *                                                             the pages of a large one are free a little later
  *     slab_usable_size, slab_owns                    T I N
  *     slab_heap_init, _set_cpus                      T        while one CPU uses the heap
- *     slab_heap_add_memory, _reserve, _release, _stats, _walk, _check, _audit, _set_...    T I
+ *     slab_heap_add_memory, _reserve, _release, _stats, _walk, _check, _audit, _seed, _set_...    T I
  *
  * Waiting is for a spin lock that is held for the length of one bounded step, with interrupts off. How CPUs
  * and contexts are told apart is the kernel's to say (arch/<cpu>/hooks.h). In a process, threads are the
@@ -106,6 +106,8 @@ struct slab_fault {
     const void *caller;  /* return address of the call that is at fault */
     const char *call;    /* its name: "slab_free", "slab_realloc", ... */
     unsigned char found[8]; /* of an overflow or a write after free: the bytes from address on */
+    const void *allocated_by; /* of a block that is live: return address of the call that gave it, or resized */
+    const void *freed_by;     /* of one that is free: of the call that freed it (both: defence tracking) */
 };
 
 typedef void (*slab_fault_handler)(const struct slab_fault *);
@@ -166,7 +168,7 @@ int slab_heap_add_memory(void *start, size_t size);
  * undefined content; or NULL, counted in failures: no memory, align 0 or not a power of two, or a size that
  * overflows. Size 0 counts as 1. A request of up to 4096 bytes whose alignment is up to 4096 takes a block of
  * the smallest class that has both; any other takes whole pages. The block freed last is handed out first
- * (LIFO within its class). A request that fits never fails: before NULL, cached blocks are collected, empty
+ * (LIFO within its class), but with a quarantine or at random places. A request that fits never fails: before NULL, cached blocks are collected, empty
  * slabs returned to the pages, larger classes tried, runs of pages searched across buddy blocks, and the
  * out-of-memory hook asked once. Constant cost while a block or a page is at hand; what precedes NULL grows
  * with the heap.
@@ -297,9 +299,17 @@ slab_fault_handler slab_heap_set_fault_handler(slab_fault_handler handler);
 slab_oom_hook slab_heap_set_oom_hook(slab_oom_hook hook);
 
 /*
+ * Stirs something that nobody else knows (a cycle counter, what the firmware or a random device gives) into
+ * the numbers by which an archive with the defence random places blocks; in any other it does nothing. To be
+ * called once at least, after slab_heap_init, and whenever there is something new. Cost: a few hundred
+ * instructions for each CPU.
+ */
+void slab_heap_seed(uint64_t entropy);
+
+/*
  * Writes one sentence about a fault: the call, the address, what the block is, what was expected, the likely
  * cause. At most size bytes including the final 0; returns the sentence's length without it, as snprintf
- * does. size may be 0, out then null. 320 bytes hold every sentence.
+ * does. size may be 0, out then null. 384 bytes hold every sentence.
  */
 size_t slab_fault_describe(const struct slab_fault *fault, char *out, size_t size);
 

@@ -229,7 +229,7 @@ void CheckedHeap::expect_one_fault(const Passed& passed, bool wrong_size, const 
     const slab_fault record = faults_.front();
     faults_.clear();
     ++fault_count_;
-    expect(expect_sentence(record, 0) < 320, "320 bytes hold the sentence of every fault");
+    expect(expect_sentence(record, 0) < 384, "384 bytes hold the sentence of every fault");
     const HeapModel::Verdict verdict = model_.verdict(passed.address);
     expect(wrong_size ? record.kind == SLAB_FAULT_WRONG_SIZE : verdict.allows(record.kind),
            "a fault is of the kind that it is");

@@ -27,7 +27,7 @@ namespace {
 using test::Random;
 
 void on_fault(const slab_fault* fault) {
-    char sentence[320];
+    char sentence[384];
     slab_fault_describe(fault, sentence, sizeof sentence);
     fail(sentence);
 }

@@ -263,7 +263,7 @@ static void requests(void) {
 }
 
 static void misuse(void) {
-    char text[320];
+    char text[384];
     size_t length;
     struct slab_stats before;
     unsigned char* block = slab_alloc(100, 8);

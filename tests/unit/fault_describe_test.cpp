@@ -75,7 +75,7 @@ TEST(FaultDescribe, CountsAndCutsAsSnprintfDoes) {
     }
 }
 
-TEST(FaultDescribe, TheLongestSentencesFitIn320Bytes) {
+TEST(FaultDescribe, TheLongestSentencesFitIn384Bytes) {
     for (int kind = SLAB_FAULT_DOUBLE_FREE; kind <= SLAB_FAULT_WRITE_AFTER_FREE; ++kind) {
         slab_fault fault = fault_of(kind);
         fault.address = fault.caller = at(UINTPTR_MAX);
@@ -83,9 +83,10 @@ TEST(FaultDescribe, TheLongestSentencesFitIn320Bytes) {
         if (fault.block != nullptr) {
             fault.block = at(UINTPTR_MAX - 1);
             fault.block_size = SIZE_MAX;
+            fault.allocated_by = at(UINTPTR_MAX);
         }
         fault.call = "slab_usable_size";
-        EXPECT_LT(slab_fault_describe(&fault, nullptr, 0), 320u) << describe(fault);
+        EXPECT_LT(slab_fault_describe(&fault, nullptr, 0), 384u) << describe(fault);
     }
 }
 
