@@ -17,6 +17,7 @@ constinit slabheap::SharedHeap<HookedCpu, PageLock, CpuHeap> heap;
 void slabheap::empty_fronts_of(size_t cpu) { heap.empty_fronts(cpu); }
 
 #define SITE SLABHEAP_SITE(__func__)
+#define OWNER SLABHEAP_OWNER(__func__)
 
 extern "C" {
 
@@ -31,19 +32,21 @@ size_t slab_cpu_memory(size_t count) { return CpuHeap::cpu_memory(count); }
 int slab_heap_set_cpus(size_t count, void* memory, size_t size) { return heap.set_cpus(count, memory, size); }
 slab_barrier_hook slab_heap_set_barrier_hook(slab_barrier_hook hook) { return heap.set_barrier_hook(hook); }
 
-void* slab_alloc(size_t size, size_t align) { return heap.noted(heap.allocate({size, align}), SITE); }
-void* slab_try_alloc(size_t size, size_t align) { return heap.noted(heap.try_allocate({size, align}), SITE); }
+void* slab_alloc(size_t size, size_t align) { return heap.noted(heap.allocate({size, align}), OWNER); }
+void* slab_try_alloc(size_t size, size_t align) {
+    return heap.noted(heap.try_allocate({size, align}), OWNER);
+}
 void slab_free(void* ptr) { heap.deallocate(ptr, SITE); }
 void slab_free_sized(void* ptr, size_t size, size_t align) { heap.deallocate(ptr, {size, align}, SITE); }
 void* slab_calloc(size_t count, size_t size) {
-    return heap.noted(heap.allocate_zeroed(count, {size, slabheap::granule}), SITE);
+    return heap.noted(heap.allocate_zeroed(count, {size, slabheap::granule}), OWNER);
 }
 void* slab_realloc(void* ptr, size_t size, size_t align) {
-    return heap.noted(heap.reallocate(ptr, {size, align}, SITE), SITE);
+    return heap.noted(heap.reallocate(ptr, {size, align}, SITE), OWNER);
 }
 
 void* slab_alloc_pages(size_t count, size_t align) {
-    return heap.noted(heap.allocate_pages(count, align), SITE);
+    return heap.noted(heap.allocate_pages(count, align), OWNER);
 }
 void slab_free_pages(void* ptr, size_t count) { heap.deallocate_pages(ptr, count, SITE); }
 

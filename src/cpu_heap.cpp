@@ -158,7 +158,7 @@ bool CpuHeap::is_right(Claim const& expected, uintptr_t address, Block block) co
 }
 
 Freed CpuHeap::free(CpuFronts* fronts, uintptr_t address, Claim const& expected, bool is_alone, Way way,
-                    CallSite const& site, Damage& damage) {
+                    Damage& damage) {
     Block const block = live_block(address);
     if (block.size == 0) return Freed::not_a_block;
     if (!is_right(expected, address, block)) return Freed::wrong_size;
@@ -171,7 +171,7 @@ Freed CpuHeap::free(CpuFronts* fronts, uintptr_t address, Claim const& expected,
             return Freed::not_a_block;
         atomic::add(large_frees_, 1, among_);
         if constexpr (defences::touch_blocks) {
-            damage = retire_block(address, block, site);
+            damage = retire_block(address, block, damage.noted);
             atomic::store<atomic::release>(view.tag(address), tag::leaving);
         }
         return Freed::large;
@@ -181,7 +181,7 @@ Freed CpuHeap::free(CpuFronts* fronts, uintptr_t address, Claim const& expected,
     if (way == Way::front && !in_front && atomic::load<atomic::relaxed>(closed_) != 0) return Freed::closed;
     bool const claimed = claim(view.live(address), is_alone);
     if constexpr (defences::touch_blocks) {
-        if (claimed) damage = retire_block(address, block, site);
+        if (claimed) damage = retire_block(address, block, damage.noted);
     }
     if (claimed && in_front) keep_slot_shared(*fronts, block.size_class, address);
     if (claimed && !in_front) put_pooled_slot(block.size_class, address);

@@ -73,7 +73,8 @@ public:
         if (!enter(fronts)) [[unlikely]]
             return false;
         Word const size_class = atomic::load<atomic::relaxed>(primary_.tag(address));
-        bool const claimed = size_class >= least_class && claim(primary_.live_start[mark], is_alone);
+        bool const may_claim = size_class >= least_class && (defences::checks || size_class < class_count);
+        bool const claimed = may_claim && claim(primary_.live_start[mark], is_alone);
         if (claimed && !push<Pools::shared>(fronts, size_class, address)) [[unlikely]]
             place_slowly_shared(fronts, size_class, address);
         leave(fronts);
@@ -113,7 +114,7 @@ public:
 
     // Claims a block, and takes a slot back.
     [[gnu::cold]] Freed free(CpuFronts* fronts, uintptr_t address, Claim const& expected, bool is_alone,
-                             Way way, CallSite const& site, Damage& damage);
+                             Way way, Damage& damage);
     using HeapCore::make_pending;
     // [locked] The pages of a large block that was freed.
     [[gnu::cold]] void settle_large(uintptr_t address);

@@ -65,8 +65,8 @@ void State::open() { cpu_heap(state_).open(); }
 bool State::is_busy(CpuFronts const& fronts) const { return CpuHeap::is_busy(fronts); }
 
 Freed State::free(CpuFronts* fronts, uintptr_t address, Claim const& expected, bool is_alone, Way way,
-                  CallSite const& site, Damage& damage) {
-    return cpu_heap(state_).free(fronts, address, expected, is_alone, way, site, damage);
+                  Damage& damage) {
+    return cpu_heap(state_).free(fronts, address, expected, is_alone, way, damage);
 }
 void State::make_pending(uintptr_t address) { cpu_heap(state_).make_pending(address); }
 void State::settle_large(uintptr_t address) { cpu_heap(state_).settle_large(address); }

@@ -76,9 +76,9 @@ Damage HeapCore::tail_damage(uintptr_t address, Block block) const {
     return damage;
 }
 
-Damage HeapCore::retire_block(uintptr_t address, Block block, CallSite const& site) {
+Damage HeapCore::retire_block(uintptr_t address, Block block, const void* caller) {
     Damage const damage = tail_damage(address, block);
-    if (tracking) note(address, site.caller);
+    if (tracking) note(address, caller);
     if (fill_freed) fill(address, address + block.size, freed_byte);
     return damage;
 }

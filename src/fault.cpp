@@ -61,8 +61,9 @@ void* HeapCore::fault(CallSite site, uintptr_t address, size_t size, size_t alig
 void HeapCore::deliver(CallSite site, Diagnosis const& found, uintptr_t address, size_t size,
                        size_t align) const {
     bool const in_heap = found.kind != SLAB_FAULT_FOREIGN && found.kind != SLAB_FAULT_CORRUPT;
-    bool const is_live = found.block != 0 && live_block(found.block).size != 0;
-    const void* const noted = found.block != 0 ? noted_at(found.block) : nullptr;
+    bool const is_noted = defences::tracking && found.block != 0;
+    bool const is_live = is_noted && live_block(found.block).size != 0;
+    const void* const noted = is_noted ? noted_at(found.block) : nullptr;
     deliver({in_heap && address % granule != 0 ? SLAB_FAULT_MISALIGNED : found.kind,
              reinterpret_cast<const void*>(address),
              reinterpret_cast<const void*>(found.block),

@@ -20,11 +20,11 @@ int Heap::add_memory(void* start, size_t size) { return core(state_).add_memory(
 
 void* Heap::allocate(Layout layout) {
     void* const block = core(state_).allocate(layout.size, layout.align);
-    return core(state_).noted(core(state_).prepare(block, layout.size), SLABHEAP_SITE("slab_alloc"));
+    return core(state_).noted(core(state_).prepare(block, layout.size), SLABHEAP_OWNER("slab_alloc"));
 }
 void* Heap::allocate_zeroed(Layout layout) {
     void* const block = core(state_).allocate_zeroed(1, layout.size, layout.align);
-    return core(state_).noted(block, SLABHEAP_SITE("slab_calloc"));
+    return core(state_).noted(block, SLABHEAP_OWNER("slab_calloc"));
 }
 void* Heap::reallocate(void* ptr, Layout layout) {
     CallSite const site = SLABHEAP_SITE("slab_realloc");
@@ -41,7 +41,7 @@ void Heap::deallocate(void* ptr, Layout layout) {
 void* Heap::allocate_pages(size_t count, size_t align) {
     size_t const pages = count + (count == 0);
     void* const block = core(state_).prepare(core(state_).allocate_pages(count, align), pages << page_shift);
-    return core(state_).noted(block, SLABHEAP_SITE("slab_alloc_pages"));
+    return core(state_).noted(block, SLABHEAP_OWNER("slab_alloc_pages"));
 }
 void Heap::deallocate_pages(void* ptr, size_t count) {
     core(state_).deallocate_pages(ptr, count, SLABHEAP_SITE("slab_free_pages"));

@@ -112,7 +112,7 @@ HeapCore::Block HeapCore::live_block(uintptr_t address) const {
 
 void HeapCore::deallocate_block(uintptr_t address, Block block, CallSite site) {
     Damage damage{};
-    if constexpr (defences::touch_blocks) damage = retire_block(address, block, site);
+    if constexpr (defences::touch_blocks) damage = retire_block(address, block, site.caller);
     if (!block.is_large()) {
         put_slot(block.size_class, address);
     } else {

@@ -19,6 +19,12 @@
 namespace slabheap {
 
 #define SLABHEAP_SITE(name) (slabheap::CallSite{name, __builtin_return_address(0)})
+// Of who gets a block, if that is noted. If it is not, nobody may ask for it: GCC makes no tail calls then.
+#ifdef SLABHEAP_TRACKING
+#define SLABHEAP_OWNER(name) SLABHEAP_SITE(name)
+#else
+#define SLABHEAP_OWNER(name) (slabheap::CallSite{name, nullptr})
+#endif
 
 constexpr Word pages_of_alignment(size_t align) { return align < page_size ? 1 : align >> page_shift; }
 constexpr Word pages_for(size_t size) { return (size >> page_shift) + (size % page_size != 0); }
@@ -48,7 +54,7 @@ public:
             return false;
         uint8_t& live = primary_.live_start[mark];
         Word const size_class = primary_.tag(address);
-        if ((defences::checks && live == 0) || size_class < least_class) [[unlikely]]
+        if (!may_be_live(live, size_class) || size_class < least_class) [[unlikely]]
             return false;
         live = 0;
         return push<Pools::own>(own_, size_class, address);
@@ -111,6 +117,11 @@ protected:
     };
     Block live_block(uintptr_t address) const;
 
+    // Is it the mark and the class of a live block, as far as frees are checked? A large block's is no class.
+    static bool may_be_live(uint8_t mark, Word size_class) {
+        return defences::checks ? mark != 0 : size_class < class_count;
+    }
+
     // Does a slot serve the request? Size 0 is rare, and wraps to what is not small; so does an alignment of
     // 0.
     static bool is_small(size_t size, size_t align) {
@@ -150,7 +161,7 @@ protected:
     void guard_tail(uintptr_t address, Block block, size_t size);
     Damage damage_of(uintptr_t start, uintptr_t end, uint8_t byte, Diagnosis const& what) const;
     Damage tail_damage(uintptr_t address, Block block) const;
-    Damage retire_block(uintptr_t address, Block block, CallSite const& site);
+    Damage retire_block(uintptr_t address, Block block, const void* caller);
     void note(uintptr_t address, const void* caller) {
         region_of(address)->site(address) = reinterpret_cast<uintptr_t>(caller);
     }

@@ -44,7 +44,7 @@ struct Damage {
     uintptr_t at;            // the first byte
     size_t size;             // that was asked for
     Diagnosis what;          // the kind, and the block
-    const void* noted;       // who allocated it, or freed it
+    const void* noted;       // who allocated it, or freed it; of a free that is to be made, who makes it
     unsigned char found[8];  // bytes from there on
 };
 
@@ -95,7 +95,7 @@ public:
     bool is_busy(CpuFronts const& fronts) const;
 
     Freed free(CpuFronts* fronts, uintptr_t address, Claim const& expected, bool is_alone, Way way,
-               CallSite const& site, Damage& damage);
+               Damage& damage);
     void make_pending(uintptr_t address);
     void settle_large(uintptr_t address);
 

@@ -340,10 +340,11 @@ private:
     // In a frame of its own, which is gone when a fault is told.
     [[gnu::noinline]] Freed claim(CpuFronts* fronts, void* ptr, Claim const& expected, CallSite site) {
         Damage damage{};
-        Freed freed = core_.free(fronts, number(ptr), expected, is_alone(), Way::front, site, damage);
+        damage.noted = site.caller;
+        Freed freed = core_.free(fronts, number(ptr), expected, is_alone(), Way::front, damage);
         if (freed == Freed::closed) {
             bool const holds = acquire(may_wait());
-            freed = core_.free(fronts, number(ptr), expected, is_alone(), Way::pool, site, damage);
+            freed = core_.free(fronts, number(ptr), expected, is_alone(), Way::pool, damage);
             if (holds) lock_.unlock();
         }
         core_.report(site, damage);

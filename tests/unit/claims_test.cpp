@@ -39,7 +39,7 @@ protected:
     Front& front(size_t size) { return cpu(0)->of_class[class_of(size, 1)]; }
     Freed free(uintptr_t block, Claim const& claim = any, Way way = Way::front, size_t of = 0) {
         Damage damage{};
-        return heap_.free(cpu(of), block, claim, false, way, test::site, damage);
+        return heap_.free(cpu(of), block, claim, false, way, damage);
     }
     bool is_live(uintptr_t block) { return heap_.block_size(block) != 0; }
 
