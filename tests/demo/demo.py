@@ -93,17 +93,18 @@ def wait_until(true, what):
 
 
 class Machine:
-    """A machine with the kernel that is made for it, under the words of a command line, and with what QEMU is
-    told besides. One that does not end with the kernel stays as it was then."""
+    """A machine with the kernel that is made for it, or another image, under the words of a command line, and
+    with what QEMU is told besides. One that does not end with the kernel stays as it was then."""
 
-    def __init__(self, arch, words, ends=True, options=()):
+    def __init__(self, arch, words, ends=True, options=(), image=None):
         exit_device = ["-device", "isa-debug-exit,iobase=0xf4,iosize=0x04"] if ends else []
         self.directory = pathlib.Path(tempfile.mkdtemp())
         self.record = self.directory / "record"
         self.record.touch()
         self.qemu = subprocess.Popen(
             ["timeout", "--kill-after=5", str(SECONDS), f"qemu-system-{arch}", "-m", "64M",
-             "-display", "none", "-no-reboot", "-kernel", artefact(arch, "kernel-demo/slabheap-demo.boot"),
+             "-display", "none", "-no-reboot",
+             "-kernel", image or artefact(arch, "kernel-demo/slabheap-demo.boot"),
              "-append", words, "-serial", "null", "-serial", f"file:{self.record}",
              "-qmp", "stdio", *exit_device, *options],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
