@@ -8,6 +8,7 @@
 #include "live.hpp"
 #include "machine.h"
 #include "misbehave.hpp"
+#include "misuse_trials.hpp"
 #include "report.hpp"
 #include "self_test.hpp"
 #include "show.hpp"
@@ -62,6 +63,8 @@ void run(const boot_info& boot) {
         run_bench(boot);
     } else if (told_to(boot, "storm")) {
         run_storm(boot);
+    } else if (told_to(boot, "misuse")) {
+        try_misuse(boot);
     } else {
         self_test();
         misbehave_as_told(boot);
