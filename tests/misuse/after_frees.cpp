@@ -107,6 +107,24 @@ void next_is_known(Trial& trial) {
     slab_free(next);
 }
 
+// The same where others are free as well: is it always the one that was freed last?
+void next_of_many_is_known(Trial& trial) {
+    constexpr unsigned count = 16, rounds = 32;
+    void* blocks[count];
+    unsigned hits = 0;
+    for (unsigned round = 0; round < rounds; ++round) {
+        void* next = nullptr;
+        for (void*& block : blocks) block = allocate(small);
+        trial.misuse([&] {
+            for (void* block : blocks) slab_free(block);
+            next = allocate(small);
+        });
+        hits += next == blocks[count - 1];
+        slab_free(next);
+    }
+    trial.harm(hits > rounds / 2);
+}
+
 // The same by realloc, which moves a block and frees it where it was.
 void next_is_known_by_realloc(Trial& trial) {
     void* const block = allocate(small);
@@ -149,6 +167,7 @@ const Case after_frees[] = {
     {"write-after-free-and-reuse-as-slab", when_pages_are_a_slab},
     {"write-after-realloc", where_it_was},
     {"reuse-at-once", next_is_known<small, small>},
+    {"reuse-at-once-among-many", next_of_many_is_known},
     {"reuse-at-once-large", next_is_known<large, large>},
     {"reuse-by-smaller", next_is_known<1000, small>},
     {"reuse-after-realloc", next_is_known_by_realloc},

@@ -125,10 +125,11 @@ void all_that_is_usable(Trial& trial) {
 template <size_t size>
 void into_a_free_block(Trial& trial) {
     const Scene scene(size);
-    if (scene.pair.high != nullptr) slab_free(scene.pair.high);
-    trial.expect(SLAB_FAULT_WRITE_AFTER_FREE, scene.pair.high);
+    unsigned char* const high = scene.pair.high;
+    slab_free(high);
+    trial.expect(SLAB_FAULT_WRITE_AFTER_FREE, high);
     trial.misuse([&] { fill(scene.pair.low + size, 16, culprits); });
-    trial.at_the_reuse([&] { trial.harm(!is_reused(scene.pair.high, size)); });
+    trial.at_the_reuse([&] { trial.harm(high != nullptr && !is_reused(high, size)); });
     trial.harm(scene.is_low_harmed() || hands_out_twice(size));
     slab_free(scene.pair.low);
 }
