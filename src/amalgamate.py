@@ -13,6 +13,7 @@ import re
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 PUBLIC = ROOT / "include" / "slabheap"
 C_ABI = PUBLIC / "slabheap.h"
+INJECTION = PUBLIC / "fault_injection.h"
 CPP_FACES = [PUBLIC / name for name in ("heap.hpp", "locked_heap.hpp", "shared_heap.hpp", "allocator.hpp")]
 
 OWN_INCLUDE = re.compile(r'#include (?:"([^"]+)"|<slabheap/([^>]+)>)$')
@@ -65,6 +66,7 @@ def hooks(seen):
 def header(seen):
     yield from banner("slabheap.h")
     yield from expand(C_ABI, seen)
+    yield from expand(INJECTION, seen)
     yield from ("", "#ifdef __cplusplus", "#if __cplusplus >= 202002L")
     for path in CPP_FACES:
         yield from expand(path, seen)

@@ -96,7 +96,7 @@ void* CpuHeap::take_larger(Request const& request) {
 }
 
 void* CpuHeap::search(Request const& request, Cursor& cursor) {
-    cursor.ended = cursor.region == region_count_;
+    cursor.ended = cursor.region == region_count_ || injector_.refuses();
     if (cursor.ended) return nullptr;
     Region& region = preferred(cursor.region);
     if (cursor.page == 0) cursor.page = region.first_page;

@@ -150,6 +150,7 @@ public:
     using HeapCore::release;
     int reserve(uintptr_t start, size_t size) { return reserve_free(start, size); }
     using HeapCore::audit;
+    using HeapCore::inject_failures;
     using HeapCore::seed;
     using HeapCore::set_fault_handler;
     using HeapCore::set_oom_hook;

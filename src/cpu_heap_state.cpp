@@ -108,5 +108,8 @@ slab_barrier_hook State::set_barrier_hook(slab_barrier_hook hook) {
     return cpu_heap(state_).set_barrier_hook(hook);
 }
 slab_barrier_hook State::barrier_hook() const { return cpu_heap(state_).barrier_hook(); }
+#ifdef SLABHEAP_FAULT_INJECTION
+size_t State::inject_failures(slab_injection const* plan) { return cpu_heap(state_).inject_failures(plan); }
+#endif
 
 }  // namespace slabheap

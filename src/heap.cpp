@@ -70,5 +70,8 @@ slab_fault_handler Heap::set_fault_handler(slab_fault_handler handler) {
 }
 slab_oom_hook Heap::set_oom_hook(slab_oom_hook hook) { return core(state_).set_oom_hook(hook); }
 void Heap::seed(uint64_t entropy) { core(state_).seed(entropy); }
+#ifdef SLABHEAP_FAULT_INJECTION
+size_t Heap::inject_failures(slab_injection const* plan) { return core(state_).inject_failures(plan); }
+#endif
 
 }  // namespace slabheap

@@ -117,6 +117,7 @@ uintptr_t PageAllocator::allocate_elsewhere(Word count, unsigned order) {
 }
 
 uintptr_t PageAllocator::search_run(Word count, Word align) {
+    if (injector_.refuses()) return 0;
     for (unsigned i = 0; i < region_count_; ++i) {
         Region& region = preferred(i);
         if (region.free_pages() < count) continue;
@@ -137,6 +138,7 @@ void PageAllocator::shrink_run(Region& region, Word head, Word count) {
 }
 
 bool PageAllocator::grow_run(Region& region, Word head, Word count) {
+    if (injector_.refuses()) return false;
     Word const old = region.slots(head)[0];
     if (count > region.end_page - head || !region.is_free({head + old, head + count})) return false;
     region.take({head + old, head + count});
@@ -149,7 +151,7 @@ int PageAllocator::reserve(PageRange pages) {
     Entry const* const entry = entry_at(pages.first);
     if (entry == nullptr || pages.end > entry->end) return SLAB_ERR_RANGE;
     Region& region = *entry->region;
-    if (!region.is_free(pages)) return SLAB_ERR_IN_USE;
+    if (injector_.refuses() || !region.is_free(pages)) return SLAB_ERR_IN_USE;
     region.take(pages);
     taken(region, pages.first);
     region.start_run(pages, tag::reserved);

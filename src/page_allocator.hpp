@@ -15,6 +15,7 @@
 #define SLABHEAP_PAGE_ALLOCATOR_HPP
 
 #include "buddy.hpp"
+#include "injection.hpp"
 
 namespace slabheap {
 
@@ -82,6 +83,7 @@ public:
     // Large blocks: the address of `count` pages aligned to `align` pages, or 0. The first looks for a buddy
     // block, the second for free pages side by side. Neither collects slabs; that is the heap's business.
     uintptr_t allocate_run(Word count, Word align) {
+        if (injector_.refuses()) return 0;
         unsigned const order = order_of(count > align ? count : align);
         Word const page = primary_region_->allocate(count, order);
         if (page == Region::none) [[unlikely]]
@@ -109,6 +111,8 @@ public:
 
     // Pages of live large blocks.
     Word large_pages() const { return large_pages_; }
+
+    size_t inject_failures(slab_injection const* plan) { return injector_.follow(plan); }
 
 protected:
     friend class Auditor;
@@ -151,6 +155,7 @@ protected:
     Word total_pages_;                 // without maps and reserved pages
     Word map_pages_;
     Word large_pages_;  // in live large blocks
+    [[no_unique_address]] Injector<injects_failures> injector_;
 };
 
 }  // namespace slabheap

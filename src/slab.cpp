@@ -61,6 +61,7 @@ inline void Slabs::fetch_word(unsigned size_class, Front& front, Region& region,
 }
 
 inline Region* Slabs::start_slab(unsigned size_class, Word& page) {
+    if (injector_.refuses()) return nullptr;
     unsigned i = 0;
     while ((page = preferred(i).allocate_page()) == Region::none) {
         if (++i == region_count_) return nullptr;

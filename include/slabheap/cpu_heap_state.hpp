@@ -124,6 +124,7 @@ public:
     void seed(uint64_t entropy);
     slab_barrier_hook set_barrier_hook(slab_barrier_hook hook);
     slab_barrier_hook barrier_hook() const;
+    size_t inject_failures(slab_injection const* plan);
 
 private:
     static constexpr size_t state_words = 4 * SLAB_MAX_REGIONS + 80 * SLAB_MAX_CLASSES + 192;

@@ -9,6 +9,8 @@
 
 #include <slabheap/slabheap.h>
 
+struct slab_injection;  // fault_injection.h
+
 namespace slabheap {
 
 // What a request asks for, as Rust's core::alloc::Layout. align is a power of two; both are in bytes.
@@ -67,6 +69,7 @@ public:
     slab_fault_handler set_fault_handler(slab_fault_handler handler);
     slab_oom_hook set_oom_hook(slab_oom_hook hook);
     void seed(uint64_t entropy);
+    size_t inject_failures(const slab_injection* plan);  // in archives with -Dfault_injection=true
 
 private:
     // The heap's state, opaque so that this header depends on no build option. All zero: not initialised.

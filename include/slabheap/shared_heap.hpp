@@ -173,6 +173,9 @@ public:
     slab_barrier_hook set_barrier_hook(slab_barrier_hook hook) {
         return held([&] { return core_.set_barrier_hook(hook); });
     }
+    size_t inject_failures(const slab_injection* plan) {
+        return held([&] { return core_.inject_failures(plan); });
+    }
 
     // Puts back what the fronts of a CPU have that will not call again, or not for long.
     void empty_fronts(size_t cpu) { empty(core_.fronts_of(cpu)); }

@@ -2,6 +2,7 @@
 //
 // The global operator new and delete: every form, in a program that has no others. Static objects allocate
 // before main (the tests register themselves), so the heap is made before them.
+#include <slabheap/fault_injection.h>
 #include <slabheap/new_delete.hpp>
 #include <slabheap/slabheap.h>
 
@@ -160,6 +161,46 @@ TEST_F(NewDelete, TheOthersTrapWhenThereIsNoMemory) {
     EXPECT_EXIT(static_cast<void>(operator new(2 * heap_size, align)), trapped, "");
     EXPECT_EXIT(static_cast<void>(operator new[](2 * heap_size, align)), trapped, "");
 }
+
+#ifdef SLABHEAP_FAULT_INJECTION
+// The walk of fault_injection_test, through what new does. Nobody else allocates meanwhile.
+TEST_F(NewDelete, NothrowFormsReturnNullWherePagesAreRefused) {
+    const auto used_bytes = [] {
+        slab_stats stats;
+        slab_heap_stats(&stats);
+        return stats.used_bytes;
+    };
+    size_t n = 0, requests = 1;
+    for (; requests > n; ++n) {
+        const size_t used = used_bytes();
+        const slab_injection plan{n, SIZE_MAX, 100, 0};
+        slab_heap_inject_failures(&plan);
+        void* const blocks[] = {
+            operator new(5000, std::nothrow),
+            operator new[](5000, std::nothrow),
+            operator new(5000, align, std::nothrow),
+            operator new[](5000, align, std::nothrow),
+        };
+        requests = slab_heap_inject_failures(nullptr);
+        const bool is_served = blocks[0] != nullptr;
+        for (void* block : blocks) operator delete(block);
+        EXPECT_EQ(used, used_bytes());
+        EXPECT_EQ(SLAB_OK, slab_heap_check());
+        EXPECT_EQ(n != 0, is_served);
+    }
+    EXPECT_GT(n, 4u);
+    EXPECT_EQ(0u, fault_count);
+}
+
+TEST_F(NewDelete, TheOthersTrapWherePagesAreRefused) {
+    const slab_injection all{0, SIZE_MAX, 100, 0};
+    const auto new_without_pages = [&] {
+        slab_heap_inject_failures(&all);
+        opaque(operator new(5000));
+    };
+    EXPECT_EXIT(new_without_pages(), trapped, "");
+}
+#endif
 
 // What the shared C++ library allocates for a stream is freed here: both have the same operators.
 TEST_F(NewDelete, TheSharedLibraryUsesThemToo) {
