@@ -258,7 +258,7 @@ bool Auditor::head_is_sound(Region& region, Word page) {
     if (!region.knows_page(page)) return broken("a page is free or belongs to a head", address);
     uint8_t const what = region.what(page);
     if (tag::is_slab(what)) return slab_is_sound(region, page, what);
-    if (what != tag::large && what != tag::leaving && what != tag::reserved) {
+    if (what != tag::large && what != tag::reserved && !tag::is_leaving(what)) {
         return broken("a page is free or belongs to a head", address);
     }
     Word const pages = region.run_pages(page);

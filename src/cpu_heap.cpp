@@ -214,8 +214,7 @@ Diagnosis CpuHeap::examine(uintptr_t address, bool is_locked) const {
     uint8_t const what = view->what(address);
     if (tag::is_slab(what) || tag::is_freed_slab(what))
         return diagnose_slot(*region_of(address), what, address);
-    if ((what == tag::leaving || what == tag::retiring || what == tag::freed_large) &&
-        address % page_size == 0)
+    if ((tag::is_leaving(what) || what == tag::freed_large) && address % page_size == 0)
         return {SLAB_FAULT_DOUBLE_FREE, address,
                 atomic::load<atomic::relaxed>(view->slots(address)[0]) << page_shift};
     return {SLAB_FAULT_NEVER_ALLOCATED, 0, 0};

@@ -44,6 +44,7 @@ constexpr uint8_t leaving = 0x83;   // first page of a large block that is freed
 constexpr uint8_t retiring = 0x84;  // the same, while defences fill it
 constexpr uint8_t none = 0xff;      // never was a slab, nor the first page of anything
 constexpr bool is_slab(uint8_t t) { return t < class_count; }
+constexpr bool is_leaving(uint8_t t) { return t == leaving || (defences::touch_blocks && t == retiring); }
 constexpr bool is_freed_slab(uint8_t t) { return t >= freed_slab && t < freed_slab + class_count; }
 }  // namespace tag
 

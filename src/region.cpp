@@ -25,7 +25,7 @@ Word Region::head_of(Word page) const {
     for (Word head = page; head >= least; --head) {
         uint8_t const what = knows_page(head) ? this->what(head) : tag::none;
         if (tag::is_slab(what)) return head == page ? page : none;
-        if (what == tag::large || what == tag::reserved || what == tag::leaving)
+        if (what == tag::large || what == tag::reserved || tag::is_leaving(what))
             return page - head < slots(head)[0] ? head : none;
     }
     Word const head = runs().previous(page);

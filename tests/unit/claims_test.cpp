@@ -102,6 +102,22 @@ TEST_F(Claims, WhoClosedTwiceOpensTwice) {
     EXPECT_EQ(Freed::done, free(block));
 }
 
+// While its pages are not given back yet, or defences fill it.
+TEST_F(Claims, ALargeBlockThatIsLeavingIsFreedAlready) {
+    const uintptr_t block = allocate(5 * page_size);
+    Region const& region = *reinterpret_cast<Region*>(memory_.start());
+    const Word page = block >> page_shift;
+    region.tag(page) = defences::touch_blocks ? tag::retiring : tag::leaving;
+    EXPECT_EQ(Freed::not_a_block, free(block));
+    for (const bool is_locked : {false, true}) {
+        EXPECT_EQ(SLAB_FAULT_DOUBLE_FREE, heap_.examine(block, is_locked).kind);
+        EXPECT_EQ(SLAB_FAULT_NEVER_ALLOCATED, heap_.examine(block + page_size, is_locked).kind);
+    }
+    EXPECT_EQ(SLAB_OK, heap_.audit(nullptr));
+    region.tag(page) = tag::leaving;
+    heap_.settle_large(block);
+}
+
 TEST_F(Claims, ALargeBlockIsClaimedOnceAndSettledOnce) {
     const uintptr_t block = allocate(5 * page_size);
     EXPECT_EQ(Freed::large, free(block));
