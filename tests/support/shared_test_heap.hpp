@@ -18,7 +18,7 @@ namespace slabheap::test {
 
 inline constexpr CallSite site{"test_call", nullptr};
 
-template <class Core = CpuHeapState>
+template <class Core = CpuHeapState, class Cpu = TestCpu>
 class SharedTestHeap {
 public:
     explicit SharedTestHeap(size_t size, size_t cpus = 1)
@@ -29,7 +29,7 @@ public:
         if (cpus > 1) {
             EXPECT_EQ(SLAB_OK, heap.set_cpus(cpus, fronts.start(), cpu_memory(cpus)));
         }
-        machine.holds = machine.waits = machine.asked_context = 0;
+        machine.holds = machine.waits = machine.asked_context = machine.tries_among_cpus = 0;
     }
     ~SharedTestHeap() {
         EXPECT_EQ(0u, machine.begun) << "a call has not ended";
@@ -88,7 +88,7 @@ public:
     TestMemory memory;
     TestMemory fronts;
     FaultRecorder faults;
-    SharedHeap<TestCpu, TestLock, Core> heap;
+    SharedHeap<Cpu, TestLock, Core> heap;
 
 private:
     static void handler(const slab_fault* fault) {

@@ -27,6 +27,7 @@ struct Machine {
     size_t begun = 0;  // calls on this CPU that have not ended
     size_t holds = 0;
     size_t waits = 0;  // calls of lock(), which may wait
+    size_t tries_among_cpus = 0;  // of try_lock(), where another CPU might hold it
     size_t pauses = 0;
     size_t asked_context = 0;
 
@@ -77,6 +78,7 @@ public:
     }
     bool try_lock(bool is_alone) {
         EXPECT_FALSE(is_alone && machine.held_by_other) << "there is no other CPU";
+        machine.tries_among_cpus += !is_alone;
         if (machine.is_held || machine.held_by_other) return false;
         take();
         return true;

@@ -271,5 +271,93 @@ TEST_F(PageAllocatorTest, TheLargestRegionsViewIsThePrimaryOne) {
     EXPECT_EQ(*pages_.view_of(block.page << page_shift), block.region->view());
 }
 
+TEST_F(PageAllocatorTest, OnlyWhatLiesBetweenTheMapAndTheEndCanBeUsed) {
+    TestMemory memory(test::pages(20));
+    ASSERT_EQ(SLAB_OK, add(memory, 0, 20));
+    Region const& region = pages_.region(0);
+    for (size_t i = 0; i <= 20; ++i) EXPECT_EQ(i != 0 && i != 20, region.is_usable(page_of(memory, i))) << i;
+}
+
+TEST_F(PageAllocatorTest, TheMapTakesWholePagesAndNoneTooMany) {
+    size_t exact = 0;
+    for (Word end = 10; end < 5000; ++end) {
+        size_t const bytes = Region::bytes_needed(1, end, sizeof(Region));
+        Word pages = bytes / page_size;
+        if (pages * page_size < bytes) ++pages;
+        ASSERT_EQ(pages, Region::map_pages_needed(1, end)) << end;
+        exact += bytes % page_size == 0;
+    }
+    EXPECT_GT(exact, 0u);
+}
+
+TEST_F(PageAllocatorTest, TheLargestBlockIsThatOfAllRegions) {
+    TestMemory memory(test::pages(300));
+    ASSERT_EQ(SLAB_OK, add(memory, 0, 20));
+    ASSERT_EQ(SLAB_OK, add(memory, 100, 150));
+    ASSERT_EQ(SLAB_OK, add(memory, 270, 30));
+    EXPECT_EQ(64u, pages_.largest_block());
+}
+
+// What the primary view does not know yet, it knows a section more of with each use.
+TEST_F(PageAllocatorTest, EachUseOfABlockMakesThePrimaryViewKnowASectionMore) {
+    constexpr Word section = word_bits;
+    TestMemory memory(test::pages(2000));
+    ASSERT_EQ(SLAB_OK, add(memory, 0, 1000));
+    ASSERT_EQ(SLAB_OK, add(memory, 1500, 200));
+    Region& region = pages_.region(0);
+    uintptr_t const other = pages_.region(1).first_usable() << page_shift;
+    ASSERT_EQ(SLAB_OK, pages_.reserve({other >> page_shift, (other >> page_shift) + 1}));
+    uintptr_t const far = run(1, 512).page << page_shift;
+    Word const marks = section << (page_shift - mark_shift);
+    for (;;) {
+        Word const known = region.view().known_marks;
+        EXPECT_EQ(nullptr, pages_.view_to_use(far + test::pages(3 * section))) << "never used";
+        EXPECT_EQ(&pages_.region(1).view(), pages_.view_to_use(other)) << "of another region";
+        ASSERT_EQ(known, region.view().known_marks);
+        PageView const* const view = pages_.view_to_use(far);
+        ASSERT_EQ(*view, region.view());
+        if (view != &region.view()) break;  // the primary one
+        ASSERT_EQ(known + marks, region.view().known_marks);
+    }
+    EXPECT_TRUE(region.view().knows(far));
+    EXPECT_FALSE(region.view().knows(far + test::pages(section)));
+}
+
+// A block's section is opened when it is taken; if it is the next that would be known, it is known then.
+TEST_F(PageAllocatorTest, ASectionThatATakenRunOpensIsKnownIfAllBeforeItAre) {
+    constexpr Word section = word_bits;
+    TestMemory memory(test::pages(1000));
+    ASSERT_EQ(SLAB_OK, add(memory, 0, 1000));
+    Region& region = pages_.region(0);
+    run(1, 1);
+    Word const known = region.view().known_marks, marks = section << (page_shift - mark_shift);
+    ASSERT_EQ(marks, known);
+    uintptr_t const next = run(section, section).page << page_shift;
+    ASSERT_EQ(page_of(memory, section), next >> page_shift);
+    EXPECT_EQ(2 * marks, region.view().known_marks);
+    EXPECT_TRUE(region.view().knows(next));
+    uintptr_t const far = run(section, 8 * section).page << page_shift;
+    EXPECT_EQ(2 * marks, region.view().known_marks) << "one section is opened, that of the block";
+    EXPECT_FALSE(region.view().knows(far));
+    EXPECT_EQ(&region.view(), pages_.view_of(far));
+}
+
+// Also one of whole sections that nobody used before.
+TEST_F(PageAllocatorTest, AReservedRangeIsFoundWhereverItStarts) {
+    constexpr Word section = word_bits;
+    TestMemory memory(test::pages(1000));
+    for (Word count : {section, 2 * section, 2 * section + 1}) {
+        pages_ = {};
+        ASSERT_EQ(SLAB_OK, add(memory, 0, 1000));
+        PageRange const pages{page_of(memory, 5 * section), page_of(memory, 5 * section + count)};
+        Word const free = free_pages();
+        EXPECT_EQ(SLAB_OK, pages_.reserve(pages));
+        for (Word page = pages.first; page < pages.end; ++page)
+            ASSERT_EQ(pages.first, pages_.region(0).head_of(page));
+        EXPECT_EQ(SLAB_OK, pages_.release(pages));
+        EXPECT_EQ(free, free_pages());
+    }
+}
+
 }  // namespace
 }  // namespace slabheap

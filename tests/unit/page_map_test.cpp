@@ -140,5 +140,44 @@ TEST(PageMap, TellsAHeaderThatDoesNotFit) {
     EXPECT_FALSE(map->has_geometry(100, 5000, sizeof(PageMap)));
 }
 
+TEST(PageMap, KnowsItsFirstAndItsLastPageAndNeitherBefore) {
+    Mapped<PageMap> map(1000, 9000);
+    map->open(0, 1000 / word_bits);
+    map->open(0, 8999 / word_bits);
+    EXPECT_FALSE(map->knows_page(999));
+    EXPECT_TRUE(map->knows_page(1000));
+    EXPECT_TRUE(map->knows_page(8999));
+    EXPECT_FALSE(map->knows_page(9000));
+}
+
+TEST(PageMap, HasNoMoreLevelsThanItsPagesNeed) {
+    constexpr Word v = word_bits * word_bits;
+    EXPECT_EQ(1u, Mapped<PageMap>(v, 3 * v)->root) << "two nodes";
+    EXPECT_EQ(2u, Mapped<PageMap>(v, 3 * v + 1)->root) << "three";
+    EXPECT_EQ(2u, Mapped<PageMap>(v - 1, 2 * v + 1)->root);
+    EXPECT_EQ(1u, Mapped<PageMap>(v - 1, 2 * v)->root);
+}
+
+TEST(PageMap, ASectionThatIsOpenedLeavesItsNeighboursTagsAlone) {
+    Mapped<PageMap> map(word_bits, 9 * word_bits);
+    map->open(0, 4);
+    map->open(0, 6);
+    for (Word page : {5 * word_bits - 1, 6 * word_bits}) map->tag(page) = tag::large;
+    map->open(0, 5);
+    map->open(0, 8);
+    EXPECT_EQ(tag::large, map->tag(5 * word_bits - 1));
+    EXPECT_EQ(tag::large, map->tag(6 * word_bits));
+    EXPECT_EQ(0xa5, map->handed(word_bits)[0]) << "what lies behind the tags";
+}
+
+TEST(PageMap, OpensANodeOfAnyLevelAndThoseAboveIt) {
+    constexpr Word v = word_bits * word_bits;
+    Mapped<PageMap> map(v, 5 * v);
+    ASSERT_EQ(2u, map->root);
+    map->open(1, 3);
+    for (Word node = 1; node < 5; ++node) EXPECT_EQ(node == 3, map->is_open(1, node));
+    EXPECT_FALSE(map->is_open(0, 3 * word_bits));
+}
+
 }  // namespace
 }  // namespace slabheap
