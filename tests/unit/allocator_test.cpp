@@ -65,6 +65,17 @@ TEST(AllocatorOfTheGlobalHeap, ServesContainers) {
     });
 }
 
+TEST(AllocatorOfAnyHeap, AsksForAsManyObjectsAsThereCanBe) {
+    constexpr size_t most = PTRDIFF_MAX / sizeof(Aligned);
+    EmptyHeap heap;
+    Allocator<Aligned, EmptyHeap> allocator(heap);
+    EXPECT_THROW(static_cast<void>(allocator.allocate(most)), std::bad_alloc);
+    EXPECT_EQ(most * sizeof(Aligned), heap.asked.size);
+    heap.asked.size = 0;
+    EXPECT_THROW(static_cast<void>(allocator.allocate(most + 1)), std::bad_alloc);
+    EXPECT_EQ(0u, heap.asked.size) << "nobody was asked";
+}
+
 TEST(AllocatorOfAnyHeap, AsksForTheObjectsSizeAndAlignment) {
     EmptyHeap heap;
     Allocator<Aligned, EmptyHeap> allocator(heap);

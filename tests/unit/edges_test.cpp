@@ -140,6 +140,18 @@ TEST(Edges, AFaultTellsTheSizeThatTheCallWasGiven) {
     const RecordedFault fault = test.faults.take();
     EXPECT_EQ(0u, fault.record.size);
     EXPECT_EQ(0u, fault.record.align);
+    EXPECT_EQ(0u, fault.record.block_size) << "it belongs to no block";
+}
+
+TEST(Edges, ASecondFreeOfALargeBlockTellsItsSize) {
+    TestHeap test(64 * KiB);
+    void* const run = test.heap.allocate_pages(2);
+    test.heap.deallocate(run);
+    test.heap.deallocate(run);
+    const RecordedFault fault = test.faults.take();
+    EXPECT_EQ(SLAB_FAULT_DOUBLE_FREE, fault.record.kind);
+    EXPECT_EQ(run, fault.record.block);
+    EXPECT_EQ(pages(2), fault.record.block_size);
 }
 
 // --- sizes and alignments that come back

@@ -41,6 +41,23 @@ TEST(FaultDescribe, EveryKindHasItsOwnSentenceWithAllFacts) {
     }
 }
 
+TEST(FaultDescribe, TheBytesThatWereFoundAreWrittenInTheirOrder) {
+    for (int kind : {SLAB_FAULT_OVERFLOW, SLAB_FAULT_WRITE_AFTER_FREE}) {
+        slab_fault fault = fault_of(kind);
+        const unsigned char found[8] = {0x00, 0x01, 0x0f, 0x10, 0x7e, 0x89, 0xf0, 0xff};
+        std::memcpy(fault.found, found, sizeof found);
+        EXPECT_NE(std::string::npos, describe(fault).find("00010f107e89f0ff")) << describe(fault);
+    }
+}
+
+TEST(FaultDescribe, ABlockIsSaidToLieInThePageWhereItStarts) {
+    slab_fault fault = fault_of(SLAB_FAULT_INTERIOR);
+    for (const uintptr_t block : {0x5000u, 0x5001u, 0x5fffu}) {
+        fault.block = at(block);
+        EXPECT_NE(std::string::npos, describe(fault).find("in page 0x5000")) << describe(fault);
+    }
+}
+
 TEST(FaultDescribe, WorksForEveryCall) {
     for (const char* call :
          {"slab_free", "slab_free_sized", "slab_realloc", "slab_usable_size", "slab_free_pages"}) {

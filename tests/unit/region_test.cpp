@@ -119,9 +119,17 @@ void expect_two_regions_work(void* mapping) {
     Heap heap;
     ASSERT_EQ(SLAB_OK, heap.init(start, 32 * KiB));
     ASSERT_EQ(SLAB_OK, heap.add_memory(start + 32 * KiB, 32 * KiB));
+    FaultRecorder faults;
+    heap.set_fault_handler(FaultRecorder::handler);
     void* runs[2] = {heap.allocate_pages(7), heap.allocate_pages(7)};
     EXPECT_NE(nullptr, runs[0]);
     EXPECT_NE(nullptr, runs[1]);
+    for (void* run : runs) {
+        heap.deallocate(static_cast<std::byte*>(run) + pages(6));
+        const RecordedFault fault = faults.take();
+        EXPECT_EQ(SLAB_FAULT_INTERIOR, fault.record.kind);
+        EXPECT_EQ(run, fault.record.block);
+    }
     EXPECT_EQ(nullptr, heap.allocate({1, 1}));
     heap.deallocate_pages(runs[0], 7);
     heap.deallocate_pages(runs[1], 7);

@@ -107,6 +107,28 @@ TEST(SharedEdges, ACpuStocksHalfAStack) {
     }
 }
 
+// --- what the hook does -------------------------------------------------------------------------------------
+
+// The block is the hook's to free; then there is nothing to resize, whatever room there is by now.
+TEST(SharedEdges, ABlockThatTheHookFreesIsNotMovedToWhatTheHookAdds) {
+    static TestedHeap* heap;
+    static TestMemory* more;
+    static void* block;
+    TestMemory added(64 * KiB);
+    TestedHeap test(64 * KiB, 2);
+    heap = &test;
+    more = &added;
+    block = test.allocate(1000);
+    const size_t live = test.exhaust(1000).size();
+    test.heap.set_oom_hook([](size_t, size_t) {
+        heap->free(block);
+        return int{heap->heap.add_memory(more->start(), more->size()) == SLAB_OK};
+    });
+    EXPECT_EQ(nullptr, test.heap.reallocate(block, {3000, 8}, site));
+    EXPECT_EQ(0u, test.faults.count());
+    EXPECT_EQ(live * class_for(1000), test.stats().used_bytes);
+}
+
 // --- walks --------------------------------------------------------------------------------------------------
 
 TEST(SharedEdges, AWalkVisitsLargeBlocksSideBySide) {

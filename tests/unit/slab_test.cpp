@@ -374,6 +374,14 @@ TEST_F(SlabsOfManyPages, KeepMoreSpares) {
     EXPECT_EQ(slabs_.spare_limit(), slabs_.spares(c));
 }
 
+TEST_F(SlabsOfManyPages, MayKeepASpareMoreForEach64Pages) {
+    Word const first = address_of(memory_.page(1024)) >> page_shift;
+    for (Word i = 0; i < 70; ++i) {
+        EXPECT_EQ(slabs_.total_pages() / 64 + 1, slabs_.spare_limit());
+        ASSERT_EQ(SLAB_OK, slabs_.reserve({first + i, first + i + 1}));
+    }
+}
+
 TEST_F(SlabsOfManyPages, GainNoSparesBeyondALimitThatFell) {
     std::vector<uintptr_t> const slots = take(c, 2 * 512);
     for (size_t i = 0; i < slots.size() / 2; ++i) free(c, slots[i]);
