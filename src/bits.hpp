@@ -75,7 +75,7 @@ constexpr Word rotate_right(Word word, unsigned count) {
 // For each order, the bits whose index is a multiple of 2^order: a table, because a division would be needed.
 struct AlignedIndices {
     Word of_order[word_shift + 1];
-    constexpr AlignedIndices() : of_order{} {
+    consteval AlignedIndices() : of_order{} {
         for (unsigned order = 0; order < word_shift; ++order)
             of_order[order] = all_ones / bits_below(1u << order);
         of_order[word_shift] = 1;

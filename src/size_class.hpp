@@ -39,7 +39,7 @@ constexpr size_t class_size(unsigned size_class) { return class_sizes[size_class
 // Every slot starts at a multiple of the smallest one's size, the unit for which the page map has a mark.
 constexpr unsigned mark_shift = highest_bit(class_sizes[0]);
 constexpr size_t mark_unit = size_t{1} << mark_shift;
-constexpr bool slots_start_at_marks() {
+consteval bool slots_start_at_marks() {
     for (size_t size : class_sizes) {
         if (size % mark_unit != 0) return false;
     }
@@ -50,7 +50,7 @@ static_assert(slots_start_at_marks());
 // Slots of a page: a table, because a division would be needed.
 struct SlotCounts {
     uint16_t of_class[class_count];
-    constexpr SlotCounts() : of_class{} {
+    consteval SlotCounts() : of_class{} {
         for (unsigned c = 0; c < class_count; ++c)
             of_class[c] = static_cast<uint16_t>(page_size / class_sizes[c]);
     }
@@ -80,7 +80,7 @@ namespace fine {
 // For each multiple of the granule, the smallest class of at least that size.
 struct ClassTable {
     uint8_t at[page_size / granule];
-    constexpr ClassTable() : at{} {
+    consteval ClassTable() : at{} {
         unsigned size_class = 0;
         for (size_t i = 0; i < page_size / granule; ++i) {
             while (class_size(size_class) < (i + 1) * granule) ++size_class;
@@ -120,10 +120,10 @@ constexpr bool larger_classes_align([[maybe_unused]] size_t align) {
 namespace proof {
 // For every size, and every alignment that matters: the class is large enough, aligned, and the smallest
 // such.
-constexpr bool is_right(unsigned size_class, size_t size, size_t align) {
+consteval bool is_right(unsigned size_class, size_t size, size_t align) {
     return class_size(size_class) >= size && class_size(size_class) % align == 0;
 }
-constexpr bool sizes_are_right(size_t first, size_t last) {
+consteval bool sizes_are_right(size_t first, size_t last) {
     for (size_t size = first; size <= last; ++size) {
         for (size_t align = 1; align <= page_size; align *= 64) {
             unsigned smallest = 0;
@@ -136,7 +136,7 @@ constexpr bool sizes_are_right(size_t first, size_t last) {
 static_assert(sizes_are_right(1, 1024) && sizes_are_right(1025, 2048));
 static_assert(sizes_are_right(2049, 3072) && sizes_are_right(3073, page_size));
 
-constexpr bool slots_are_right(unsigned first, unsigned last) {
+consteval bool slots_are_right(unsigned first, unsigned last) {
     for (unsigned c = first; c <= last; ++c) {
         for (size_t offset = 0; offset < page_size; ++offset) {
             if (slot_at(c, offset) != offset / class_size(c)) return false;
