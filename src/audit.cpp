@@ -66,7 +66,8 @@ bool Auditor::heap_is_sound() {
     }
     if (large_pages_ != heap_.large_pages_) return broken("the pages in large blocks are counted exactly");
     if (usable_pages_ != heap_.total_pages_) return broken("the pages under management are counted exactly");
-    return map_pages_ == heap_.map_pages_ || broken("the pages of the page maps are counted exactly");
+    if (map_pages_ != heap_.map_pages_) return broken("the pages of the page maps are counted exactly");
+    return true;
 }
 
 bool Auditor::regions_are_sound() {
@@ -173,8 +174,8 @@ bool Auditor::orders_are_sound(Region const& region) {
         }
         if (units != 0) expected |= bit(static_cast<unsigned>(order) - 1);
     }
-    return expected == region.order_mask() ||
-           broken("the order mask tells which orders have blocks", region.first_page << page_shift);
+    if (expected == region.order_mask()) return true;
+    return broken("the order mask tells which orders have blocks", region.first_page << page_shift);
 }
 
 // Walks the region's pages from end to end.
@@ -204,7 +205,8 @@ bool Auditor::tiling_is_sound(Region& region) {
     }
     if (!room_is_sound(region)) return false;
     if (marked_free_ != free) return broken("only usable pages are free", start);
-    return free == region.free_pages() || broken("a region's free pages are counted exactly", start);
+    if (free != region.free_pages()) return broken("a region's free pages are counted exactly", start);
+    return true;
 }
 
 // Pages that are no head: none may be tagged as one, because a free trusts the tag.
@@ -224,7 +226,8 @@ bool Auditor::idle_pages_are_sound(Region& region, Word first, Word end) {
 }
 
 bool Auditor::nothing_is_live(Region const& region, Word page) {
-    return live_blocks(region, page) == 0 || broken("live marks are set in slabs only", page << page_shift);
+    if (live_blocks(region, page) == 0) return true;
+    return broken("live marks are set in slabs only", page << page_shift);
 }
 
 // Marks of the page, whatever they are set to.
@@ -325,7 +328,8 @@ bool Auditor::slots_are_sound(Region& region, Word page, unsigned size_class) {
             return broken("a slot that never was handed out is free", start + slot_offset(size_class, slot));
         }
     }
-    return marked == 0 || broken("a slab's blocks start at its slots", start);
+    if (marked != 0) return broken("a slab's blocks start at its slots", start);
+    return true;
 }
 
 // A slot that is neither live nor in its pool, in a slab of the class.
@@ -417,8 +421,8 @@ bool Auditor::class_is_sound(unsigned size_class) {
     if (heap_.with_room(size_class) != roomy) return broken("a class's slabs with room are counted exactly");
     if (heap_.spares(size_class) != empty) return broken("a class's spares are counted exactly");
     if (heap_.live(size_class) != live) return broken("a class's live blocks are counted exactly");
-    return live + pooled + in_fronts_ == slabs * class_slots(size_class) ||
-           broken("each slot is live, in its pool, in a stack or in a front's word");
+    if (live + pooled + in_fronts_ == slabs * class_slots(size_class)) return true;
+    return broken("each slot is live, in its pool, in a stack or in a front's word");
 }
 
 int HeapCore::audit(slab_audit* out) const {
