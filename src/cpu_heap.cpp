@@ -78,11 +78,11 @@ void* CpuHeap::take_at_hand(CpuFronts* fronts, Request const& request) {
     }
     unsigned const size_class = static_cast<unsigned>(class_of(request.size, request.align));
     Visit const visit(fronts);
-    for (bool tried = false;; tried = true) {
+    for (;;) {
         uintptr_t const address =
             visit ? take_slot(*visit, size_class, request.size) : take_pooled_slot(size_class, request.size);
         if (address != 0 && visit) stock(*visit, size_class, slabs_at_once);
-        if (address != 0 || tried || !return_a_spare()) return reinterpret_cast<void*>(address);
+        if (address != 0 || !return_a_spare()) return reinterpret_cast<void*>(address);
     }
 }
 
