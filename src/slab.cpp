@@ -353,7 +353,7 @@ void Slabs::add_to_pool(unsigned size_class, uintptr_t address, unsigned slot_wo
     Word const page = address >> page_shift;
     atomic::fetch_or<atomic::release>(region.slots(page)[slot_word], slots, among_);
     gain_room(size_class, region, page);
-    if (!is_empty(region.slots(page), own_.of_class[size_class].full) || region.spares().test(page)) return;
+    if (!is_empty(region.slots(page), own_.of_class[size_class].full)) return;
     ++counts_[size_class].spares;
     region.spares().set(page);
 }
