@@ -145,7 +145,7 @@ inline Word Buddy::node_with(unsigned order, unsigned level) const {
 }
 
 Word Buddy::allocate(Word count, unsigned order) {
-    Word const orders = order < max_orders ? orders_ >> order : 0;
+    Word const orders = orders_ >> order;
     if (orders == 0) return none;
     unsigned const found = order + lowest_bit(orders);
     unsigned const level = found / word_shift < root ? found / word_shift : root;
