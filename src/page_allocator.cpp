@@ -89,7 +89,7 @@ const PageView* PageAllocator::other_view_of(uintptr_t address) const {
 
 const PageView* PageAllocator::learn_view_of(uintptr_t address) {
     const PageView* const view = other_view_of(address);
-    if (view == nullptr || view != &primary_region_->view()) return view;
+    if (view != &primary_region_->view()) return view;
     primary_region_->open_next();
     refresh_primary();
     return view;
