@@ -76,8 +76,8 @@ uintptr_t HeapCore::find_slot(Request const& request) {
     collect();
     address = take_slot(size_class, request.size);
     while (address == 0 && ++size_class < class_count) {
-        if (class_size(size_class) % request.align == 0)
-            address = take_slot_at_hand(size_class, request.size);
+        if (class_size(size_class) % request.align == 0 && with_room(size_class) != 0)
+            address = take_slot(size_class, request.size);
     }
     return address;
 }

@@ -135,11 +135,6 @@ void Slabs::stock(CpuFronts& fronts, unsigned size_class, unsigned most_slabs) {
     }
 }
 
-uintptr_t Slabs::take_slot_at_hand(CpuFronts& fronts, unsigned size_class, size_t size) {
-    bool const at_hand = has_slot(fronts.of_class[size_class]) || with_room(size_class) != 0;
-    return at_hand ? take_slot(fronts, size_class, size) : 0;
-}
-
 uintptr_t Slabs::take_pooled_slot(unsigned size_class, size_t size) {
     if (with_room(size_class) == 0) {
         Word page;

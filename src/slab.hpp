@@ -130,12 +130,6 @@ public:
     // Moves slots of at most so many slabs into a stack, so that the lock is taken less often.
     [[gnu::cold]] void stock(CpuFronts& fronts, unsigned size_class, unsigned most_slabs);
 
-    // As take_slot, from a class that has a free slot already: 0 when that needs a page.
-    uintptr_t take_slot_at_hand(CpuFronts& fronts, unsigned size_class, size_t size);
-    uintptr_t take_slot_at_hand(unsigned size_class, size_t size) {
-        return take_slot_at_hand(own_, size_class, size);
-    }
-
     // Takes the slot of a block that the primary view knows, and whose live mark was just cleared. Where
     // pools are shared, it may return false, and then it is place_slowly's.
     enum class Pools : bool { own, shared };

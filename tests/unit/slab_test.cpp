@@ -195,17 +195,6 @@ TEST_P(EveryClass, EmptySlabsBeyondTheSparesGoBackByThemselves) {
     EXPECT_LE(slabs_.slabs(c), 3 + stack_limit(c) / class_slots(c) + 2);
 }
 
-TEST_P(EveryClass, ASlotAtHandNeedsNoPage) {
-    unsigned const c = GetParam();
-    EXPECT_EQ(0u, slabs_.take_slot_at_hand(c, 1));
-    uintptr_t const slot = slabs_.take_slot(c, 1);
-    free(c, slot);
-    slabs_.collect();
-    EXPECT_EQ(0u, slabs_.take_slot_at_hand(c, 1));
-    free(c, slabs_.take_slot(c, 1));
-    EXPECT_NE(0u, slabs_.take_slot_at_hand(c, 1));
-}
-
 TEST_P(EveryClass, KnowsWhichSlotsWereEverHandedOut) {
     unsigned const c = GetParam();
     Region& region = slabs_.region(0);
