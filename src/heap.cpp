@@ -23,7 +23,7 @@ void* Heap::allocate(Layout layout) {
     return core(state_).noted(core(state_).prepare(block, layout.size), SLABHEAP_OWNER("slab_alloc"));
 }
 void* Heap::allocate_zeroed(Layout layout) {
-    void* const block = core(state_).allocate_zeroed(1, layout.size, layout.align);
+    void* const block = core(state_).allocate_zeroed(layout.size, layout.align);
     return core(state_).noted(block, SLABHEAP_OWNER("slab_calloc"));
 }
 void* Heap::reallocate(void* ptr, Layout layout) {

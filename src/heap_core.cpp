@@ -93,11 +93,9 @@ uintptr_t HeapCore::find_pages(Request const& request) {
     }
 }
 
-void* HeapCore::allocate_zeroed(size_t count, size_t size, size_t align) {
-    size_t bytes;
-    if (__builtin_mul_overflow(count, size, &bytes)) return fail();
-    void* const block = prepare(allocate(bytes, align), bytes);
-    if (block != nullptr) zero(reinterpret_cast<uintptr_t>(block), bytes);
+void* HeapCore::allocate_zeroed(size_t size, size_t align) {
+    void* const block = prepare(allocate(size, align), size);
+    if (block != nullptr) zero(reinterpret_cast<uintptr_t>(block), size);
     return block;
 }
 

@@ -82,7 +82,7 @@ public:
     }
 
     void deallocate_sized_slow(void* ptr, size_t size, size_t align, CallSite site);
-    void* allocate_zeroed(size_t count, size_t size, size_t align);
+    void* allocate_zeroed(size_t size, size_t align);
     void* reallocate(void* ptr, size_t size, size_t align, CallSite site);
 
     void* allocate_pages(size_t count, size_t align);
