@@ -7,6 +7,7 @@ import sys
 
 import build
 import callgrind
+import defences
 import footprint
 import gate
 import heap_calls
@@ -68,6 +69,8 @@ def parse_options():
     parser.add_argument("--rounds", type=positive, help="rounds that are timed (default 31; with --quick 15)")
     parser.add_argument("--gate", action="store_true",
                         help="measure only what is deterministic, and compare it with limits.json")
+    parser.add_argument("--defences", action="store_true",
+                        help="measure only what each defence costs, an archive with it beside the usual one")
     parser.add_argument("--update-limits", action="store_true",
                         help="with --gate: write what was measured, and 5 %% more, into limits.json")
     parser.add_argument("--output", metavar="DIR",
@@ -80,6 +83,8 @@ def parse_options():
         parser.error("--update-limits needs --gate")
     if options.gate and not set(sys.argv[1:]) <= {"--gate", "--update-limits"}:
         parser.error("--gate measures the same each time; it goes with --update-limits only")
+    if options.defences and not set(sys.argv[1:]) <= {"--defences", "--quick", "--update-readme"}:
+        parser.error("--defences goes with --quick and --update-readme only")
     asked_for = [name for name in SECTIONS if getattr(options, name)]
     idle = [name for name, known in WORKLOADS_OF.items() if not set(known) & set(options.workload)]
     for name in set(asked_for) & set(idle):
@@ -134,9 +139,22 @@ def measure(options, workers):
     return results
 
 
+def measure_defences(options):
+    if options.update_readme:
+        readme.check_place(README, readme.DEFENCES)
+    rows = defences.ladder(defences.measure(options.rounds))
+    print(rows)
+    if options.update_readme:
+        told = f"Measured on {datetime.date.today().isoformat()} by `{report.command(sys.argv[1:])}`."
+        readme.write(README, readme.DEFENCES, f"{rows}\n\n{told}\n")
+    return 0
+
+
 def main():
     options = parse_options()
     try:
+        if options.defences:
+            return measure_defences(options)
         if options.update_readme:
             readme.check_place(README)  # now, not after an hour
         if "threads" in options.sections and threads.processors() < 2:

@@ -89,16 +89,18 @@ def build_archive(name):
     quietly("ninja", "-C", directory, "libslabheap.a")
 
 
-def build(extra=None):
+def build(extra=None, also=()):
     """Returns the directory with the workers. extra: of the archives that are not always needed those that
-    are, each with the peer that links it: {"fine": "heap-fine"}."""
-    extra = extra or {}
+    are, each with the peer that links it: {"fine": "heap-fine"}. also: archives of which each gets a peer
+    heap-<its name>."""
+    extra = {**(extra or {}), **{name: f"heap-{name}" for name in also}}
     new_peers = install_missing()
     for name in ("library", "counted", *extra):
         build_archive(name)
     workers = BUILD / "workers"
     options = [f"-Darchive={archive_path('library')}",
-               *[f"-D{name}_archive={archive_path(name)}" for name in ("counted", "fine", "relaxed")]]
+               *[f"-D{name}_archive={archive_path(name)}" for name in ("counted", "fine", "relaxed")],
+               "-Dheap_archives=" + ",".join(f"{name}={archive_path(name)}" for name in also)]
     set_up_with = workers / "options"  # a directory set up otherwise, or by an older bench, is not used
     if new_peers or not set_up_with.exists() or set_up_with.read_text() != "\n".join(options):
         shutil.rmtree(workers, ignore_errors=True)

@@ -14,6 +14,11 @@ import size
 import stack
 
 
+def basic_code(kernel):
+    """What a kernel's image grows by that initialises the heap, allocates and frees."""
+    return size.image_bytes(size.sizes(kernel / "libslabheap.a", size.BASIC_CALLS))
+
+
 def measure():
     """{"basic": {"code", "constants", "data", "zeroed data", "image", "stack"}, "all": {...}}"""
     print("footprint", file=sys.stderr)

@@ -11,8 +11,7 @@ import page_cost
 from report import CALLS_TEXT, KIND_TEXT, WORKLOAD_TEXT, instruction_cell, paragraphs, table
 from workers import FINE, GIB, KIB, MIB, PRIVATE_WORKLOADS, REFERENCE, RELAXED, bytes_text
 
-BEGIN, END = "<!-- bench: begin", "<!-- bench: end -->"
-PLACE = re.compile(rf"^({BEGIN}[^\n]*-->\n).*?^({END})$", re.DOTALL | re.MULTILINE)
+BENCH, DEFENCES = "bench", "defences"  # what the comments around a place say
 WIDTH = 120
 
 HEAP = "heap"  # the C++ face, whose figures are shown
@@ -162,13 +161,21 @@ def block(results):
         yield from thread_tables(results)
 
 
-def check_place(path):
-    if len(PLACE.findall(path.read_text())) != 1:
-        raise NoPlace(f"{path.name} has no place for the tables: a line '{BEGIN} -->', and later '{END}'")
+def place(name):
+    return re.compile(rf"^(<!-- {name}: begin[^\n]*-->\n).*?^(<!-- {name}: end -->)$", re.DOTALL | re.MULTILINE)
+
+
+def check_place(path, name=BENCH):
+    if len(place(name).findall(path.read_text())) != 1:
+        raise NoPlace(f"{path.name} has no place for the tables: a line '<!-- {name}: begin -->', and later "
+                      f"'<!-- {name}: end -->'")
+
+
+def write(path, name, text):
+    check_place(path, name)
+    path.write_text(place(name).sub(lambda found: f"{found[1]}\n{text}\n{found[2]}", path.read_text()))
+    print(f"Written to {path.name}")
 
 
 def update(path, results):
-    check_place(path)
-    tables = paragraphs(block(results))
-    path.write_text(PLACE.sub(lambda place: f"{place[1]}\n{tables}\n{place[2]}", path.read_text()))
-    print(f"Written to {path.name}")
+    write(path, BENCH, paragraphs(block(results)))
