@@ -28,7 +28,11 @@ const struct heap_call heap_call = {"slab_heap_init", "pz", 'd', "the heap's fir
 const struct heap_call stack_call = {"slab_alloc", "zz", 'p', "the kernel's stack, above a guard page"};
 const struct heap_call block_call = {"slab_alloc", "zz", 'p', "a block of 128 bytes"};
 const struct heap_call free_call = {"slab_free", "p", 0, "and back"};
+#ifdef NEXT_BLOCK_VARIES
+const struct heap_call again_call = {"slab_alloc", "zz", 'p', "another one"};
+#else
 const struct heap_call again_call = {"slab_alloc", "zz", 'p', "the block freed last comes first"};
+#endif
 const struct heap_call record_call = {"slab_alloc", "zz", 'p', "the boot record, handed on to C"};
 const char no_heap[] = "slab_heap_init refused the first region";
 const char no_stack[] = "slab_alloc gave no page-aligned block for the stack";

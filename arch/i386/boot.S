@@ -141,7 +141,7 @@ start:
     push $stack_call
     call report_call
 
-/* A block that is freed is the next one of its size class that is handed out. */
+/* A block that is freed is the next one of its size class that is handed out, unless a defence chooses. */
     push $8
     push $SMALL
     call slab_alloc
@@ -164,9 +164,12 @@ start:
     push $8
     push $SMALL
     call slab_alloc
+#ifndef NEXT_BLOCK_VARIES
     push $not_again
     cmp %eax, %ebx
     jne panic_called
+#endif
+    mov %eax, %ebx
     push %ebx
     push $8
     push $SMALL

@@ -185,7 +185,7 @@ long_mode:
     mov %rbx, %rcx
     call report_call
 
-/* A block that is freed is the next one of its size class that is handed out. */
+/* A block that is freed is the next one of its size class that is handed out, unless a defence chooses. */
     mov $SMALL, %edi
     mov $8, %esi
     call slab_alloc
@@ -206,9 +206,12 @@ long_mode:
     mov $SMALL, %edi
     mov $8, %esi
     call slab_alloc
+#ifndef NEXT_BLOCK_VARIES
     lea not_again(%rip), %rdi
     cmp %rax, %rbx
     jne panic_called
+#endif
+    mov %rax, %rbx
     lea again_call(%rip), %rdi
     mov $SMALL, %esi
     mov $8, %edx
