@@ -112,16 +112,14 @@ template <size_t size>
 void header_before_block(Trial& trial) {
     const Neighbours pair = neighbours(size);
     const Neighbours others = neighbours(size);
-    if (pair.high == nullptr || others.high == nullptr) return;
+    unsigned char* const block = pair.high == nullptr ? pair.low : pair.high;
     fill(others.low, size, victims);
-    fill(others.high, size, victims);
-    trial.expect(SLAB_FAULT_OVERFLOW, pair.high - 8);
-    trial.misuse([=] { write_pointer(pair.high - 8, reinterpret_cast<void*>(8 * size | 1)); });
-    trial.harm(slab_usable_size(pair.high) > real_size(size));
-    slab_free(pair.high);
-    trial.harm(hands_out_twice(size) || !holds(others.low, size, victims) ||
-               !holds(others.high, size, victims));
-    trial.at_the_free([=] { slab_free(pair.low); });
+    trial.expect(SLAB_FAULT_OVERFLOW, block - 8);
+    trial.misuse([=] { write_pointer(block - 8, reinterpret_cast<void*>(8 * size | 1)); });
+    trial.harm(slab_usable_size(block) > real_size(size));
+    slab_free(block);
+    trial.harm(hands_out_twice(size) || !holds(others.low, size, victims));
+    trial.at_the_free([=] { free_if_live(pair.low); });
     slab_free(others.low);
     slab_free(others.high);
 }
@@ -178,7 +176,7 @@ void live_mark(Trial& trial) {
     slab_free(block);
     size_t at = 0;
     while (at < size && !(copy[at] == 1 && map[at] == 0)) ++at;
-    if (at == size) return trial.harm(true);
+    if (at == size) return slab_free(copy);  // the block has no mark
     trial.misuse([=] { map[at] = 1; });
     trial.harm(slab_owns(block));
     trial.audit();

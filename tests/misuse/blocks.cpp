@@ -8,13 +8,19 @@ Neighbours neighbours(size_t size) {
     unsigned char* blocks[most];
     size_t count = 0;
     Neighbours found{};
+    Neighbours apart{};
+    const auto compare = [&](unsigned char* low, unsigned char* high) {
+        if (low + real_size(size) == high) found = {low, high};
+        if (low + real_size(size) + SLAB_PAGE_SIZE == high) apart = {low, high};
+    };
     while (count < most && found.high == nullptr && (blocks[count] = allocate(size)) != nullptr) {
         for (size_t i = 0; i < count; ++i) {
-            if (blocks[i] + real_size(size) == blocks[count]) found = {blocks[i], blocks[count]};
-            if (blocks[count] + real_size(size) == blocks[i]) found = {blocks[count], blocks[i]};
+            compare(blocks[i], blocks[count]);
+            compare(blocks[count], blocks[i]);
         }
         ++count;
     }
+    if (found.high == nullptr && size > SLAB_PAGE_SIZE) found = apart;
     if (found.high == nullptr && count != 0) found.low = blocks[0];
     while (count-- != 0) {
         if (blocks[count] != found.low && blocks[count] != found.high) slab_free(blocks[count]);

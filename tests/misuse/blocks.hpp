@@ -53,7 +53,7 @@ inline void write_pointer(void* at, const void* pointer) {
 }
 inline void* read_pointer(void* at) { return *static_cast<void* volatile*>(at); }
 
-// Two blocks side by side; or, where the heap keeps blocks apart, one, and null.
+// Two blocks side by side; or, where the heap keeps them apart, with a page between; or one, and null.
 struct Neighbours {
     unsigned char* low;
     unsigned char* high;
@@ -65,25 +65,27 @@ inline void free_if_live(void* block) {
     if (slab_owns(block)) slab_free(block);
 }
 
-// Allocates, for a long time, until a block that was freed is handed out once more. Returns whether it is,
-// and then it is live; nothing has been written to it since its free.
-template <class Allocate>
-bool take_again(void* block, Allocate allocate_one) {
+// Allocates, for a long time, until a block is one that is wanted, and returns it; null: none was.
+template <class Wanted, class Allocate>
+unsigned char* take_until(Wanted is_wanted, Allocate allocate_one) {
     constexpr size_t most = 256;
     void* others[most];
-    bool found = false;
-    for (unsigned round = 0; round < 64 && !found; ++round) {
+    unsigned char* found = nullptr;
+    for (unsigned round = 0; round < 64 && found == nullptr; ++round) {
         size_t count = 0;
-        while (count < most && !found && (others[count] = allocate_one()) != nullptr) {
-            found = others[count] == block;
-            count += !found;
+        while (count < most && found == nullptr && (others[count] = allocate_one()) != nullptr) {
+            auto* const block = static_cast<unsigned char*>(others[count]);
+            is_wanted(block) ? void(found = block) : void(++count);
         }
         while (count-- != 0) slab_free(others[count]);
     }
     return found;
 }
+
+// The same, until a block that was freed is handed out once more. Returns whether it is, and then it is live;
+// nothing has been written to it since its free.
 inline bool take_again(void* block, size_t size) {
-    return take_again(block, [=] { return allocate(size); });
+    return take_until([=](void* it) { return it == block; }, [=] { return allocate(size); }) != nullptr;
 }
 
 // The same, and gives it back.

@@ -52,22 +52,19 @@ void of_returned_pages(Trial& trial) {
     slab_free(block);
 }
 
-// A block that was somebody's, full of his content to its last byte, is allocated anew, by a call that may
-// ask for less. Null: it cannot be had.
-template <class Allocate>
-unsigned char* inherit(size_t whole, Allocate allocate_one) {
-    unsigned char* const block = allocate(whole);
-    fill(block, whole, victims);
-    slab_free(block);
-    return take_again(block, allocate_one) ? block : nullptr;
-}
-
-// Does its new owner see, from an offset on, what was the old one's?
+// A block is freed that is full of its owner's content to the last byte. Does who gets it next, by a call
+// that may ask for less, see that, from an offset on?
 template <class Allocate>
 void see(Trial& trial, size_t whole, size_t from, size_t length, Allocate allocate_one) {
-    unsigned char* const block = inherit(whole, allocate_one);
-    trial.misuse([=, &trial] { trial.harm(block == nullptr || shows(block + from, length, victims)); });
-    slab_free(block);
+    unsigned char* const left = allocate(whole);
+    fill(left, whole, victims);
+    slab_free(left);
+    trial.misuse([=, &trial] {
+        unsigned char* const next = take_until(
+            [=](unsigned char* it) { return it == left || shows(it + from, length, victims); }, allocate_one);
+        trial.harm(next != nullptr && shows(next + from, length, victims));
+        slab_free(next);
+    });
 }
 
 // He reads before he writes.
@@ -111,7 +108,10 @@ template <size_t size>
 void beyond(Trial& trial) {
     const Neighbours pair = neighbours(size);
     if (pair.high != nullptr) fill(pair.high, size, victims);
-    trial.misuse([&] { trial.harm(pair.high != nullptr && shows(pair.low, real_size(size) + 8, victims)); });
+    trial.misuse([&] {
+        const bool sees = shows(pair.low, real_size(size) + 8, victims);
+        trial.harm(sees && pair.high != nullptr);
+    });
     free_if_live(pair.high);
     slab_free(pair.low);
 }

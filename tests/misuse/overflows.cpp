@@ -22,6 +22,7 @@ struct Scene {
         if (pair.low != nullptr) fill(pair.low, size, victims);
         if (pair.high != nullptr) fill(pair.high, size, victims);
     }
+    unsigned char* upper() const { return pair.high == nullptr ? pair.low : pair.high; }
     bool is_high_harmed() const { return pair.high != nullptr && !holds(pair.high, size, victims); }
     bool is_low_harmed() const { return !holds(pair.low, size, victims); }
 };
@@ -75,7 +76,7 @@ void with_what_was_there(Trial& trial) {
 template <size_t size, size_t length>
 void before(Trial& trial) {
     const Scene scene(size);
-    unsigned char* const start = scene.pair.high == nullptr ? scene.pair.low : scene.pair.high;
+    unsigned char* const start = scene.upper();
     const size_t slack = real_size(size) - size;
     trial.expect(SLAB_FAULT_OVERFLOW, start - (length < slack ? length : slack));
     trial.misuse([&] { fill(start - length, length, culprits); });
@@ -141,8 +142,8 @@ template <bool is_before>
 void of_pages(Trial& trial) {
     const Scene scene(pages * SLAB_PAGE_SIZE);
     unsigned char* const high = scene.pair.high;
-    unsigned char* const end = scene.pair.low + scene.size;
-    trial.misuse([&] { is_before ? fill(end - 8, 8, culprits) : fill(end, 8, culprits); });
+    unsigned char* const there = is_before ? scene.upper() - 8 : scene.pair.low + scene.size;
+    trial.misuse([=] { fill(there, 8, culprits); });
     trial.harm(high != nullptr && (is_before ? scene.is_low_harmed() : scene.is_high_harmed()));
     slab_free_pages(scene.pair.low, pages);
     slab_free_pages(high, pages);
