@@ -60,7 +60,7 @@ public:
         bool const taken = take_front_slot(fronts, class_of(size, align), size, address);
         leave(fronts);
         block = reinterpret_cast<void*>(address);
-        if (taken) prepare(block, size);
+        if (taken) block = prepare(block, size);
         return taken;
     }
     [[gnu::always_inline]] bool free_fast(Word cpu, void* ptr, bool is_alone, Word least_class = 0) {
@@ -111,6 +111,10 @@ public:
     [[gnu::cold]] void close();
     [[gnu::cold]] void open();
     static bool is_busy(CpuFronts const& fronts) { return atomic::load<atomic::acquire>(fronts.busy) != 0; }
+
+    // What a user's pointer stands for, and the pointer that a user gets (shadow.hpp).
+    static uintptr_t number(const void* ptr) { return shadow::address_of(ptr); }
+    static void* pointer(uintptr_t address) { return shadow::pointer_to(address); }
 
     // Claims a block, and takes a slot back.
     [[gnu::cold]] Freed free(CpuFronts* fronts, uintptr_t address, Claim const& expected, bool is_alone,

@@ -64,6 +64,8 @@ void State::close() { cpu_heap(state_).close(); }
 void State::open() { cpu_heap(state_).open(); }
 bool State::is_busy(CpuFronts const& fronts) const { return CpuHeap::is_busy(fronts); }
 
+uintptr_t State::number(const void* ptr) { return CpuHeap::number(ptr); }
+void* State::pointer(uintptr_t address) { return CpuHeap::pointer(address); }
 Freed State::free(CpuFronts* fronts, uintptr_t address, Claim const& expected, bool is_alone, Way way,
                   Damage& damage) {
     return cpu_heap(state_).free(fronts, address, expected, is_alone, way, damage);

@@ -9,6 +9,7 @@ namespace defences {
 static uint8_t& byte_at(uintptr_t address) { return *reinterpret_cast<uint8_t*>(address); }
 
 void fill(uintptr_t start, uintptr_t end, uint8_t byte) {
+    shadow::Unseen const unseen;
     Word const pattern = all_ones / 255 * byte;
     for (; start < end && start % sizeof(Word) != 0; ++start) byte_at(start) = byte;
     for (; end - start >= sizeof(Word); start += sizeof(Word)) *reinterpret_cast<BlockWord*>(start) = pattern;
@@ -16,6 +17,7 @@ void fill(uintptr_t start, uintptr_t end, uint8_t byte) {
 }
 
 uintptr_t first_other(uintptr_t start, uintptr_t end, uint8_t byte) {
+    shadow::Unseen const unseen;
     Word const pattern = all_ones / 255 * byte;
     for (; start < end; ++start) {
         if (start % sizeof(Word) == 0) {
@@ -36,12 +38,13 @@ using namespace defences;
 Damage HeapCore::damage_of(uintptr_t start, uintptr_t end, uint8_t byte, Diagnosis const& what) const {
     Damage damage{first_other(start, end, byte), 0, what, noted_at(what.block), {}};
     if (damage.at == 0) return damage;
+    shadow::Unseen const unseen;
     for (unsigned i = 0; i < sizeof damage.found && damage.at + i < end; ++i)
         damage.found[i] = byte_at(damage.at + i);
     return damage;
 }
 
-void HeapCore::prepare_block(uintptr_t address, size_t size) {
+void* HeapCore::prepare_block(uintptr_t address, size_t size) {
     Block const block = live_block(address);
     size += size == 0;
     if (poison && !block.is_large()) {
@@ -49,18 +52,25 @@ void HeapCore::prepare_block(uintptr_t address, size_t size) {
                                                   {SLAB_FAULT_WRITE_AFTER_FREE, address, block.size}));
     }
     if (tracking) note(address, nullptr);
+    shadow::open_block(address, size, address + block.size);
     if (zero_alloc) fill(address, address + size, 0);
-    guard_tail(address, block, size);
+    keep_size(address, block, size);
+    if (canary) fill(address + size, address + block.size, canary_byte);
+    return shadow::pointer_to(address);
 }
 
-void HeapCore::guard_tail(uintptr_t address, Block block, size_t size) {
-    if (!canary) return;
+void HeapCore::keep_size(uintptr_t address, Block block, size_t size) {
+    if (!keep_sizes) return;
     if (block.is_large()) {
         region_of(address)->requested_of_run(address) = size;
     } else {
         region_of(address)->requested(address) = static_cast<uint16_t>(size);
     }
-    fill(address + size, address + block.size, canary_byte);
+}
+
+void HeapCore::resize_shadow(uintptr_t address, Block block, size_t size) {
+    shadow::resize_block(address, requested(address, block), size, address + block.size);
+    keep_size(address, block, size);
 }
 
 size_t HeapCore::requested_of(uintptr_t address, Block block) const {
@@ -69,6 +79,7 @@ size_t HeapCore::requested_of(uintptr_t address, Block block) const {
 }
 
 Damage HeapCore::tail_damage(uintptr_t address, Block block) const {
+    if (!canary) return {};
     size_t const size = requested(address, block);
     Damage damage = damage_of(address + size, address + block.size, canary_byte,
                               {SLAB_FAULT_OVERFLOW, address, block.size});
@@ -80,6 +91,7 @@ Damage HeapCore::retire_block(uintptr_t address, Block block, const void* caller
     Damage const damage = tail_damage(address, block);
     if (tracking) note(address, caller);
     if (fill_freed) fill(address, address + block.size, freed_byte);
+    shadow::close_block(address, address + block.size);
     return damage;
 }
 
@@ -88,7 +100,8 @@ void HeapCore::guard_tail_anew(uintptr_t address, size_t size, CallSite site) {
     // A large block that has grown or shrunk has no tail where it was.
     Damage damage{};
     if (!now.is_large()) damage = tail_damage(address, now);
-    guard_tail(address, now, size);
+    resize_shadow(address, now, size);
+    if (canary) fill(address + size, address + now.size, canary_byte);
     report(site, damage);
 }
 

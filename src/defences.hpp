@@ -19,7 +19,7 @@
 #ifndef SLABHEAP_DEFENCES_HPP
 #define SLABHEAP_DEFENCES_HPP
 
-#include "bits.hpp"
+#include "shadow.hpp"
 
 namespace slabheap::defences {
 
@@ -68,7 +68,10 @@ constexpr bool random = false;
 #endif
 
 // Is there something to do with each block?
-constexpr bool touch_blocks = zero_alloc || zero_free || poison || canary || tracking;
+constexpr bool touch_blocks = zero_alloc || zero_free || poison || canary || tracking || shadow::is_kept;
+
+// Is the size that was asked for kept?
+constexpr bool keep_sizes = canary || shadow::is_kept;
 
 // Neither zero nor all ones, no text, no part of a likely address, odd.
 constexpr uint8_t poison_byte = 0xd5;

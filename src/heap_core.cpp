@@ -121,7 +121,7 @@ void HeapCore::deallocate_block(uintptr_t address, Block block, CallSite site) {
 }
 
 void HeapCore::deallocate_slow(void* ptr, CallSite site) {
-    uintptr_t const address = reinterpret_cast<uintptr_t>(ptr);
+    uintptr_t const address = shadow::address_of(ptr);
     if (!defences::touch_blocks && primary_.knows(address) && address % page_size == 0 &&
         primary_.tag(address) == tag::large) {
         ++large_frees_;
@@ -141,7 +141,7 @@ void HeapCore::deallocate_rarely(uintptr_t address, CallSite site) {
 }
 
 void HeapCore::deallocate_sized_slow(void* ptr, size_t size, size_t align, CallSite site) {
-    uintptr_t const address = reinterpret_cast<uintptr_t>(ptr);
+    uintptr_t const address = shadow::address_of(ptr);
     if (address == 0) return;
     Block const block = live_block(address);
     bool right = false;
@@ -158,7 +158,7 @@ void HeapCore::deallocate_sized_slow(void* ptr, size_t size, size_t align, CallS
 }
 
 void HeapCore::deallocate_pages(void* ptr, size_t count, CallSite site) {
-    uintptr_t const address = reinterpret_cast<uintptr_t>(ptr);
+    uintptr_t const address = shadow::address_of(ptr);
     if (address == 0) return;
     count += count == 0;
     size_t size;
@@ -172,7 +172,7 @@ void HeapCore::deallocate_pages(void* ptr, size_t count, CallSite site) {
 }
 
 size_t HeapCore::usable_size(const void* ptr, CallSite site) {
-    uintptr_t const address = reinterpret_cast<uintptr_t>(ptr);
+    uintptr_t const address = shadow::address_of(ptr);
     Block const block = live_block(address);
     if (block.size == 0) fault(site, address, 0, 0);
     return block.size == 0 ? 0 : requested(address, block);
@@ -181,7 +181,7 @@ size_t HeapCore::usable_size(const void* ptr, CallSite site) {
 UsableSize HeapCore::usable_size(size_t size, size_t align) {
     size_t const asked = size + (size == 0);
     if (!is_power_of_two(align) || asked > all_ones - page_size) return {0, 0};
-    if (defences::canary) return {size, asked};
+    if (defences::keep_sizes) return {size, asked};
     if (fits_a_class(asked, align)) return {size, class_sizes[class_of(asked, align)]};
     return {size, pages_for(asked) << page_shift};
 }
@@ -198,8 +198,10 @@ static PageRange page_range(uintptr_t start, size_t size) {
 }
 
 int HeapCore::reserve_free(uintptr_t start, size_t size) {
-    int const status = check_range(initialised(), start, size);
-    return status == SLAB_OK ? PageAllocator::reserve(page_range(start, size)) : status;
+    int status = check_range(initialised(), start, size);
+    if (status == SLAB_OK) status = PageAllocator::reserve(page_range(start, size));
+    if (shadow::is_kept && status == SLAB_OK) shadow::open(start, start + size);
+    return status;
 }
 
 int HeapCore::reserve(uintptr_t start, size_t size) {
@@ -210,8 +212,10 @@ int HeapCore::reserve(uintptr_t start, size_t size) {
 }
 
 int HeapCore::release(uintptr_t start, size_t size) {
-    int const status = check_range(initialised(), start, size);
-    return status == SLAB_OK ? PageAllocator::release(page_range(start, size)) : status;
+    int status = check_range(initialised(), start, size);
+    if (status == SLAB_OK) status = PageAllocator::release(page_range(start, size));
+    if (shadow::is_kept && status == SLAB_OK) shadow::close(start, start + size);
+    return status;
 }
 
 slab_fault_handler HeapCore::set_fault_handler(slab_fault_handler handler) {

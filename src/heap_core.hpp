@@ -27,7 +27,10 @@ namespace slabheap {
 #endif
 
 constexpr Word pages_of_alignment(size_t align) { return align < page_size ? 1 : align >> page_shift; }
-constexpr Word pages_for(size_t size) { return (size >> page_shift) + (size % page_size != 0); }
+constexpr Word pages_for(size_t size) {
+    size_t const rest = size % page_size + shadow::red_zone;
+    return (size >> page_shift) + (rest >> page_shift) + (rest % page_size != 0);
+}
 
 class HeapCore : public Slabs {
 public:
@@ -65,10 +68,10 @@ public:
     }
     void deallocate_slow(void* ptr, CallSite site);
 
-    // What defences do to a block before its user gets it. Returns it.
+    // What defences do to a block before its user gets it. Returns the user's pointer to it.
     [[gnu::always_inline]] void* prepare(void* block, size_t size) {
         if constexpr (defences::touch_blocks) {
-            if (block != nullptr) prepare_block(reinterpret_cast<uintptr_t>(block), size);
+            if (block != nullptr) return prepare_block(reinterpret_cast<uintptr_t>(block), size);
         }
         return block;
     }
@@ -76,7 +79,7 @@ public:
     // Notes who allocated a block, for the fault that may follow. Returns it.
     [[gnu::always_inline]] void* noted(void* block, CallSite site) {
         if constexpr (defences::tracking) {
-            if (block != nullptr) note(reinterpret_cast<uintptr_t>(block), site.caller);
+            if (block != nullptr) note(shadow::address_of(block), site.caller);
         }
         return block;
     }
@@ -89,7 +92,7 @@ public:
     void deallocate_pages(void* ptr, size_t count, CallSite site);
 
     size_t usable_size(const void* ptr, CallSite site);
-    bool owns(const void* ptr) const { return live_block(reinterpret_cast<uintptr_t>(ptr)).size != 0; }
+    bool owns(const void* ptr) const { return live_block(shadow::address_of(ptr)).size != 0; }
     static UsableSize usable_size(size_t size, size_t align);
 
     [[gnu::cold]] int reserve(uintptr_t start, size_t size);
@@ -125,6 +128,7 @@ protected:
     // Does a slot serve the request? Size 0 is rare, and wraps to what is not small; so does an alignment of
     // 0.
     static bool is_small(size_t size, size_t align) {
+        if (shadow::is_kept && size - 1 >= largest_small) return false;
         return ((size - 1) | (align - 1)) < page_size && (align & (align - 1)) == 0;
     }
     void* allocate_slow(size_t size, size_t align);
@@ -157,8 +161,9 @@ protected:
     void* move_to(uintptr_t to, uintptr_t address, size_t size, CallSite site);
 
     // Defences; a block is live until its content is retired.
-    void prepare_block(uintptr_t address, size_t size);
-    void guard_tail(uintptr_t address, Block block, size_t size);
+    void* prepare_block(uintptr_t address, size_t size);
+    void keep_size(uintptr_t address, Block block, size_t size);
+    void resize_shadow(uintptr_t address, Block block, size_t size);
     Damage damage_of(uintptr_t start, uintptr_t end, uint8_t byte, Diagnosis const& what) const;
     Damage tail_damage(uintptr_t address, Block block) const;
     Damage retire_block(uintptr_t address, Block block, const void* caller);
@@ -169,11 +174,11 @@ protected:
         return reinterpret_cast<const void*>(defences::tracking ? region_of(address)->site(address) : 0);
     }
     size_t requested(uintptr_t address, Block block) const {
-        return defences::canary ? requested_of(address, block) : block.size;
+        return defences::keep_sizes ? requested_of(address, block) : block.size;
     }
     size_t requested_of(uintptr_t address, Block block) const;
     void resized(void* block, size_t size, CallSite site) {
-        if constexpr (defences::canary) guard_tail_anew(reinterpret_cast<uintptr_t>(block), size, site);
+        if constexpr (defences::keep_sizes) guard_tail_anew(shadow::address_of(block), size, site);
     }
     void report(CallSite site, Damage const& damage) {
         if constexpr (defences::touch_blocks) {

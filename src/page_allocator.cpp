@@ -28,6 +28,7 @@ int PageAllocator::add_region(uintptr_t start, size_t size) {
     }
     if (region_count_ == SLAB_MAX_REGIONS) return SLAB_ERR_TOO_MANY_REGIONS;
 
+    shadow::close_region(start, start + (map_pages << page_shift), start + size);
     Region* const added = reinterpret_cast<Region*>(start);
     added->set_up(pages, map_pages);
     regions_[region_count_] = {pages.first, pages.end, added};

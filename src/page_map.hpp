@@ -49,7 +49,7 @@ constexpr bool is_freed_slab(uint8_t t) { return t >= freed_slab && t < freed_sl
 }  // namespace tag
 
 constexpr unsigned live_marks = page_size >> mark_shift;                               // a page's
-constexpr unsigned size_bytes = defences::canary ? live_marks * sizeof(uint16_t) : 0;  // a page's
+constexpr unsigned size_bytes = defences::keep_sizes ? live_marks * sizeof(uint16_t) : 0;  // a page's
 constexpr unsigned site_bytes = defences::tracking ? live_marks * sizeof(Word) : 0;
 constexpr unsigned note_bytes = size_bytes + site_bytes;
 constexpr unsigned slot_words = max_slots > word_bits ? max_slots / word_bits : 1;  // a page's
@@ -155,7 +155,7 @@ public:
         return reinterpret_cast<Handed::Number*>(handed_bias_ + page * handed_bytes);
     }
 
-    // The size that was asked for, of a live block of a slab, or of a large one (defence canary).
+    // The size that was asked for, of a live block of a slab, or of a large one (defences::keep_sizes).
     uint16_t& requested(uintptr_t address) const {
         return *reinterpret_cast<uint16_t*>(note_at(address, sizeof(uint16_t)));
     }

@@ -16,13 +16,14 @@ bool HeapCore::resize_in_place(uintptr_t address, size_t size, size_t align) {
     Region& region = *region_of(address);
     Word const head = address >> page_shift;
     if (pages > block.pages()) return grow_run(region, head, pages);
+    if constexpr (shadow::is_kept) resize_shadow(address, block, size);  // while the pages are its own
     shrink_run(region, head, pages);
     return true;
 }
 
 void* HeapCore::reallocate(void* ptr, size_t size, size_t align, CallSite site) {
     if (ptr == nullptr) return prepare(allocate(size, align), size);
-    uintptr_t const address = reinterpret_cast<uintptr_t>(ptr);
+    uintptr_t const address = shadow::address_of(ptr);
     if (!owns(ptr)) return fault(site, address, size, align);
     if (!is_power_of_two(align)) return fail();
     size += size == 0;
@@ -37,7 +38,7 @@ void* HeapCore::reallocate(void* ptr, size_t size, size_t align, CallSite site) 
 void* HeapCore::move(uintptr_t address, size_t size, size_t align, CallSite site) {
     Request const request{pages_of(size, align), size, align};
     if (request.pages > all_ones >> page_shift) return fail();
-    void* const block = reinterpret_cast<void*>(address);
+    void* const block = shadow::pointer_to(address);
     for (bool asked = false;; asked = true) {
         uintptr_t const to = find(request);
         if (to != 0) return move_to(to, address, size, site);

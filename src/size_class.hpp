@@ -15,7 +15,7 @@
 
 #include <slabheap/slabheap.h>
 
-#include "bits.hpp"
+#include "shadow.hpp"
 
 namespace slabheap {
 
@@ -59,8 +59,11 @@ inline constexpr SlotCounts slot_counts;
 constexpr unsigned class_slots(unsigned size_class) { return slot_counts.of_class[size_class]; }
 constexpr unsigned max_slots = class_slots(0);
 
+// The largest request that a slot serves: with its red zone (shadow.hpp) it fills a page.
+constexpr size_t largest_small = page_size - shadow::red_zone;
+
 // Does a slot serve this request, or does it take whole pages? align is a power of two.
-constexpr bool fits_a_class(size_t size, size_t align) { return size <= page_size && align <= page_size; }
+constexpr bool fits_a_class(size_t size, size_t align) { return size <= largest_small && align <= page_size; }
 
 // Offset / class size = offset * reciprocal / 2^reciprocal_shift, for every offset into a page.
 constexpr unsigned reciprocal_shift = 24;
@@ -91,11 +94,11 @@ struct ClassTable {
 inline constexpr ClassTable class_table;
 }  // namespace fine
 
-// The smallest class whose slots have size bytes and are aligned to align, a power of two. The request fits a
-// class; size is not 0.
+// The smallest class whose slots have size bytes and a red zone, and are aligned to align, a power of two.
+// The request fits a class; size is not 0.
 constexpr Word class_of(size_t size, size_t align) {
     // One less than the size rounded up to a multiple of the alignment.
-    Word const needed = (size - 1) | (align - 1);
+    Word const needed = (size + shadow::red_zone - 1) | (align - 1);
 #ifdef SLABHEAP_FINE_SIZE_CLASSES
     Word size_class = fine::class_table.at[needed / granule];
     if (align > granule) [[unlikely]] {
@@ -121,7 +124,7 @@ namespace proof {
 // For every size, and every alignment that matters: the class is large enough, aligned, and the smallest
 // such.
 consteval bool is_right(unsigned size_class, size_t size, size_t align) {
-    return class_size(size_class) >= size && class_size(size_class) % align == 0;
+    return class_size(size_class) >= size + shadow::red_zone && class_size(size_class) % align == 0;
 }
 consteval bool sizes_are_right(size_t first, size_t last) {
     for (size_t size = first; size <= last; ++size) {
@@ -134,7 +137,7 @@ consteval bool sizes_are_right(size_t first, size_t last) {
     return true;
 }
 static_assert(sizes_are_right(1, 1024) && sizes_are_right(1025, 2048));
-static_assert(sizes_are_right(2049, 3072) && sizes_are_right(3073, page_size));
+static_assert(sizes_are_right(2049, 3072) && sizes_are_right(3073, largest_small));
 
 consteval bool slots_are_right(unsigned first, unsigned last) {
     for (unsigned c = first; c <= last; ++c) {

@@ -113,6 +113,7 @@ public:
         address = defences::quarantine == 0 ? front.stack[front.depth] : 0;
         if (address != 0) [[likely]] {
             if constexpr (defences::random) address = draw_from_stack(fronts, front);
+            if constexpr (shadow::seeks_leaks) front.stack[front.depth] = 0;
             --front.depth;
         } else {
             if (front.word == 0) return false;

@@ -45,7 +45,7 @@ static void walk_slab(Region& region, Word page, unsigned size_class, slab_visit
     for (unsigned slot = 0; slot < class_slots(size_class); ++slot) {
         uintptr_t const block = (page << page_shift) + slot_offset(size_class, slot);
         if (region.view().live(block) == 0) continue;
-        visit(reinterpret_cast<void*>(block), class_size(size_class), context);
+        visit(shadow::pointer_to(block), class_size(size_class), context);
     }
 }
 
@@ -57,7 +57,7 @@ void HeapCore::walk(slab_visitor visit, void* context) {
             Word const pages = r.run_pages(page);
             if (tag::is_slab(what)) walk_slab(r, page, what, visit, context);
             if (what == tag::large)
-                visit(reinterpret_cast<void*>(page << page_shift), pages << page_shift, context);
+                visit(shadow::pointer_to(page << page_shift), pages << page_shift, context);
             page = r.next_head(page + pages);
         }
     }

@@ -94,6 +94,8 @@ public:
     void open();
     bool is_busy(CpuFronts const& fronts) const;
 
+    static uintptr_t number(const void* ptr);
+    static void* pointer(uintptr_t address);
     Freed free(CpuFronts* fronts, uintptr_t address, Claim const& expected, bool is_alone, Way way,
                Damage& damage);
     void make_pending(uintptr_t address);

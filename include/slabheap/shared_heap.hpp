@@ -156,7 +156,7 @@ public:
         uintptr_t from = 0;
         do {
             FoundBlock const found = held([&] { return core_.next_block(from); });
-            if (found.size != 0) visit(reinterpret_cast<void*>(found.address), found.size, context);
+            if (found.size != 0) visit(core_.pointer(found.address), found.size, context);
             from = found.address + found.size;
         } while (from != 0);  // it ended, perhaps at the top of the address space
     }
@@ -190,7 +190,7 @@ private:
 
     static constexpr Claim any_block{Claim::any, 0, 0};
 
-    static uintptr_t number(const void* ptr) { return reinterpret_cast<uintptr_t>(ptr); }
+    static uintptr_t number(const void* ptr) { return Core::number(ptr); }
     static Claim layout_claim(Layout layout) { return {Claim::sized, layout.size, layout.align}; }
 
     // Before there is a heap, nobody is asked who calls.
@@ -392,7 +392,7 @@ private:
             if (asked || !core_.ask_for_memory(request) || !owns(ptr)) break;
         }
         if (to == nullptr) return core_.refuse();
-        core_.prepare(to, request.size);
+        to = core_.prepare(to, request.size);
         size_t const size = core_.block_size(number(ptr));
         core_.copy(to, ptr, size < request.size ? size : request.size);
         free(fronts, ptr, any_block, site);

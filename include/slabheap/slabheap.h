@@ -211,8 +211,8 @@ void *slab_calloc(size_t count, size_t size);
 void *slab_realloc(void *ptr, size_t size, size_t align);
 
 /*
- * Returns the real size of a live block, all of which may be used (with the defence canary: the size that was
- * asked for). What is no live block (NULL too) is a fault, and returns 0. Constant cost.
+ * Returns the real size of a live block, all of which may be used (with the defence canary, or a shadow: the
+ * size that was asked for). What is no live block (NULL too) is a fault, and returns 0. Constant cost.
  */
 size_t slab_usable_size(const void *ptr);
 
