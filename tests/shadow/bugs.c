@@ -12,7 +12,7 @@
 
 enum { REGION = 1 << 20 };
 
-static char* region;
+static char *region;
 static size_t size;
 
 static void tell(const struct slab_fault* fault) {
@@ -22,18 +22,23 @@ static void tell(const struct slab_fault* fault) {
 }
 
 /* Who allocates and who frees: functions that a tool has to name. */
-static __attribute__((noinline)) volatile char* make_object(void) {
+static __attribute__((noinline)) volatile char *make_object(void) {
     return last_object = slab_alloc(size, 16);
 }
 
-static __attribute__((noinline)) void drop_object(volatile char* object) {
-    slab_free((void*)object);
+static __attribute__((noinline)) void drop_object(volatile char *object) {
+    slab_free((void *)object);
     last_object = object;
 }
 
 static size_t end_of(size_t bytes) { return (bytes + GRANULE - 1) / GRANULE * GRANULE; }
 
-static void write_behind(void) { make_object()[end_of(size)] = 1; }
+static void write_behind(void) {
+    volatile char *object = make_object();
+    make_object(); /* which may well be the next in memory */
+    last_object = object;
+    object[end_of(size)] = 1;
+}
 
 static void read_before(void) {
     make_object(); /* whose end is in front of the next one */
@@ -41,25 +46,25 @@ static void read_before(void) {
 }
 
 static void write_after_free(void) {
-    volatile char* object = make_object();
+    volatile char *object = make_object();
     drop_object(object);
     object[size / 2] = 1;
 }
 
 static void read_after_move(void) {
-    volatile char* object = make_object();
-    if (slab_realloc((void*)object, 3 * size, 16) == object) return;
+    volatile char *object = make_object();
+    if (slab_realloc((void *)object, 3 * size, 16) == object) return;
     (void)object[0];
 }
 
 static void write_behind_what_is_left(void) {
-    volatile char* object = make_object();
-    if (slab_realloc((void*)object, size / 2, 16) != object) return;
+    volatile char *object = make_object();
+    if (slab_realloc((void *)object, size / 2, 16) != object) return;
     object[end_of(size / 2)] = 1;
 }
 
 static void free_twice(void) {
-    volatile char* object = make_object();
+    volatile char *object = make_object();
     drop_object(object);
     drop_object(object);
 }
@@ -67,8 +72,8 @@ static void free_twice(void) {
 static void free_inside(void) { drop_object(make_object() + 16); }
 
 static void use_uninitialised(void) {
-    volatile char* object = make_object();
-    memset((void*)object, 1, size - 1);
+    volatile char *object = make_object();
+    memset((void *)object, 1, size - 1);
     if (object[size - 2] != 1) return;
     if (object[size - 1] == 1) puts("it is 1");
 }
@@ -79,18 +84,18 @@ static void lose_object(void) {
     make_object();
 }
 
-static void write_where_nothing_is(void) { *(volatile char*)(region + REGION - 1) = 1; }
+static void write_where_nothing_is(void) { *(volatile char *)(region + REGION - 1) = 1; }
 
 static void write_what_was_released(void) {
-    char* start = region + REGION - 2 * SLAB_PAGE_SIZE;
+    char *start = region + REGION - 2 * SLAB_PAGE_SIZE;
     if (slab_heap_reserve(start, SLAB_PAGE_SIZE) != SLAB_OK) return;
     memset(start, 1, SLAB_PAGE_SIZE);
     if (slab_heap_release(start, SLAB_PAGE_SIZE) != SLAB_OK) return;
-    *(volatile char*)start = 1;
+    *(volatile char *)start = 1;
 }
 
 static const struct {
-    const char* name;
+    const char *name;
     void (*make)(void);
 } bugs[] = {
     {"write_behind", write_behind},
@@ -106,7 +111,7 @@ static const struct {
     {"write_what_was_released", write_what_was_released},
 };
 
-int main(int count, char** words) {
+int main(int count, char ** words) {
     region = heap_memory(REGION);
     if (count != 3 || slab_heap_init(region, REGION) != SLAB_OK) return 2;
     slab_heap_set_fault_handler(tell);

@@ -14,7 +14,7 @@
 #include <sys/prctl.h>
 
 /* For who tells of a fault. */
-static volatile char* last_object;
+static volatile char *last_object;
 
 #ifdef __aarch64__
 
@@ -22,9 +22,9 @@ static volatile char* last_object;
 enum { GRANULE = 16 };
 
 /* The address without its tag. */
-static inline char* plain(volatile void* pointer) { return (char*)((unsigned long)pointer << 8 >> 8); }
+static inline char *plain(volatile void *pointer) { return (char *)((unsigned long)pointer << 8 >> 8); }
 
-static void on_tag_fault(int number, siginfo_t* info, void* context) {
+static void on_tag_fault(int number, siginfo_t *info, void *context) {
     (void)number, (void)context;
     printf("%s, %td bytes from the start of the last object\n",
            info->si_code == SEGV_MTESERR ? "tag fault" : "another fault",
@@ -54,9 +54,9 @@ static inline int ask_for_tags(void) { return 0; }
 
 #endif
 
-static inline void* heap_memory(size_t size) {
+static inline void *heap_memory(size_t size) {
     int access = PROT_READ | PROT_WRITE | ask_for_tags();
-    void* memory = mmap(NULL, size, access, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void *memory = mmap(NULL, size, access, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory != MAP_FAILED) return memory;
     perror("no memory");
     exit(2);
