@@ -35,6 +35,9 @@ __attribute__((visibility("hidden"), cold)) void slabheap_heap_ready(void);
 
 __attribute__((visibility("hidden"), cold)) void slabheap_yield(void);
 
+/* Has AddressSanitizer's reports followed by what the heap knows (asan_report.cpp). */
+__attribute__((visibility("hidden"), cold)) void slabheap_tell_of_blocks(void);
+
 static inline void cpu_pause(void) { slabheap_yield(); }
 
 static inline size_t cpu_index(void) { return slabheap_thread_number - 1; }

@@ -65,6 +65,9 @@ size_t slabheap_enrol_thread() {
 void slabheap_yield() { sched_yield(); }
 
 void slabheap_heap_ready() {
+#ifdef SLABHEAP_SHADOW_ASAN
+    slabheap_tell_of_blocks();
+#endif
     has_key = pthread_key_create(&key, leave) == 0;
     slab_heap_set_cpus(most_threads, fronts, sizeof fronts);
     bool const has_barrier = syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0;

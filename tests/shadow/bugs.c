@@ -111,7 +111,7 @@ static const struct {
     {"write_what_was_released", write_what_was_released},
 };
 
-int main(int count, char ** words) {
+int main(int count, char **words) {
     region = heap_memory(REGION);
     if (count != 3 || slab_heap_init(region, REGION) != SLAB_OK) return 2;
     slab_heap_set_fault_handler(tell);
