@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// What AddressSanitizer's report of an address in the heap leaves open: which block it is in, or next to.
-// Said behind the report, of the C ABI's heap, by its public calls: what an address is that cannot be freed,
-// the heap's fault handler is told.
+// What AddressSanitizer's report of an address in the heap leaves open: which block it is in, or next to;
+// with the defence tracking, who allocated or freed that. Said behind the report, of the C ABI's heap, by
+// public calls alone: what an address is that cannot be freed, the heap's fault handler is told.
 #include <slabheap/slabheap.h>
 #include <stdio.h>
 
@@ -11,45 +11,55 @@
 #define OF_THE_TOOL extern "C" [[gnu::weak, gnu::visibility("default")]]
 OF_THE_TOOL void* __asan_get_report_address();
 OF_THE_TOOL void __asan_set_error_report_callback(void (*callback)(const char*));
+OF_THE_TOOL void __sanitizer_symbolize_pc(void* pc, const char* format, char* out, size_t size);
 
 namespace {
 
-constexpr uintptr_t granule = 16;  // blocks start at multiples of it
+// Every block starts at a multiple of this.
+constexpr uintptr_t unit = 32;
+constexpr size_t red_zone = 16;
+
+struct Block {
+    uintptr_t start;  // 0: none
+    size_t size;      // that was asked for; of a freed one all of it
+    bool is_live;
+    const void* by;  // who allocated or freed it; null: not known
+};
 
 slab_fault found;
 
 void keep(const slab_fault* fault) { found = *fault; }
 
-// The size that was asked for, of a live block; else 0, and what the address is in `found`.
-size_t size_at(uintptr_t address) {
+// The block, live or freed, that the address is in.
+Block block_at(uintptr_t address) {
     found = {};
     slab_fault_handler const before = slab_heap_set_fault_handler(keep);
-    size_t const size = slab_usable_size(reinterpret_cast<void*>(address));
+    slab_usable_size(reinterpret_cast<void*>(address / unit * unit + unit / 2));
     slab_heap_set_fault_handler(before);
-    return size;
+    Block block{reinterpret_cast<uintptr_t>(found.block), found.block_size, slab_owns(found.block) != 0,
+                found.allocated_by != nullptr ? found.allocated_by : found.freed_by};
+    if (block.is_live) block.size = slab_usable_size(found.block);
+    return block;
 }
 
-void tell(uintptr_t address, size_t bytes, const char* where, size_t size, uintptr_t block) {
-    fprintf(stderr, "%#zx is %zu bytes %s of %zu bytes at %#zx in slabheap's heap\n", address, bytes, where,
-            size, block);
+void tell(uintptr_t address, size_t bytes, const char* where, Block const& block) {
+    fprintf(stderr, "%#zx is %zu bytes %s %sblock of %zu bytes at %#zx in slabheap's heap\n", address, bytes,
+            where, block.is_live ? "" : "freed ", block.size, block.start);
+    if (block.by == nullptr) return;
+    char frame[400];
+    uintptr_t const call = reinterpret_cast<uintptr_t>(block.by) - 1;
+    __sanitizer_symbolize_pc(reinterpret_cast<void*>(call), "%p %F %L", frame, sizeof frame);
+    fprintf(stderr, "%s by %s\n", block.is_live ? "allocated" : "freed", frame);
 }
 
 void tell_of_block(const char*) {
     uintptr_t const address = reinterpret_cast<uintptr_t>(__asan_get_report_address());
-    uintptr_t const next = address / granule * granule + granule;
-    uintptr_t block = address / granule * granule;
-    size_t size = size_at(block);
-    if (size == 0 && found.block != nullptr) {
-        block = reinterpret_cast<uintptr_t>(found.block);
-        size_t const real_size = found.block_size;
-        size = size_at(block);
-        if (size == 0) return tell(address, address - block, "inside a freed block", real_size, block);
-    }
-    if (size != 0 && address - block < size) tell(address, address - block, "inside a block", size, block);
-    if (size != 0 && address - block >= size)
-        tell(address, address - block - size, "after a block", size, block);
-    if (size_t const next_size = size_at(next); next_size != 0)
-        tell(address, next - address, "before a block", next_size, next);
+    Block const block = block_at(address), next = block_at(address + unit);
+    size_t const offset = address - block.start;
+    if (block.start != 0 && offset < block.size) return tell(address, offset, "inside a", block);
+    if (block.start != 0) tell(address, offset - block.size, "after a", block);
+    if (next.is_live && next.start - address <= red_zone)
+        tell(address, next.start - address, "before a", next);
 }
 
 }  // namespace
