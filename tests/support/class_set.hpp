@@ -5,6 +5,7 @@
 #ifndef SLABHEAP_TESTS_CLASS_SET_HPP
 #define SLABHEAP_TESTS_CLASS_SET_HPP
 
+#include "built_defences.hpp"
 #include "test_memory.hpp"
 
 namespace slabheap::test {
@@ -21,6 +22,9 @@ inline constexpr size_t class_sizes[] = {64, 128, 256, 512, 1024, 2048, 4096};
 constexpr size_t by_set(size_t seed, size_t fine) {
     return fine_set ? fine : seed;
 }
+
+// A page map takes at most one of so many bytes of a region, from 1 MiB on.
+inline constexpr size_t map_share = has_canary ? by_set(20, 10) : by_set(50, 25);
 
 // The class that a request takes, by its size: the smallest that has the request's size and is a multiple of
 // its alignment; 0 when the request takes pages.

@@ -127,7 +127,7 @@ HeapModel::Block& HeapModel::allocated(uintptr_t block, size_t size, bool run) {
         ++page_at(block)->live;
     }
     freed_.erase(block);
-    return live_[block] = {size, run, 0};
+    return live_[block] = {size, run, 0, size};
 }
 
 void HeapModel::freed(uintptr_t block) {
@@ -153,7 +153,7 @@ void HeapModel::run_resized(uintptr_t block, size_t size) {
         page_at(block + offset)->use = Use::free;
     }
     used_bytes_ += size - run.size;
-    run.size = size;
+    run.size = run.usable = size;
 }
 
 void HeapModel::set_reserved(uintptr_t first, size_t page_count, bool reserved) {

@@ -22,9 +22,10 @@ namespace slabheap::test {
 class HeapModel {
 public:
     struct Block {
-        size_t size;       // bytes that may be used
+        size_t size;       // bytes that it takes
         bool run;          // a large block: whole pages
         uint64_t pattern;  // what it is filled with
+        size_t usable;     // bytes that may be used: all, unless the test says otherwise
     };
 
     // What a free of an address must report. A slab that was empty for a while may or may not have gone back
@@ -59,6 +60,7 @@ public:
     Verdict verdict(uintptr_t address) const;
 
     std::map<uintptr_t, Block>& live() { return live_; }
+    size_t used_bytes() const { return used_bytes_; }
     size_t longest_run() const;  // of free pages
     ::testing::AssertionResult agrees_with(const slab_stats& stats) const;
 

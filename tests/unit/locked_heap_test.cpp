@@ -58,7 +58,7 @@ TEST_F(LockedHeapCalls, EachTakesTheLockOnceAndGivesItBack) {
     void* block = heap.allocate({100, 8});
     EXPECT_TRUE(locked_once());
     EXPECT_NE(nullptr, block);
-    EXPECT_EQ(128u, heap.usable_size(block));
+    EXPECT_EQ(usable(100, 128), heap.usable_size(block));
     EXPECT_TRUE(locked_once());
     EXPECT_TRUE(heap.owns(block));
     EXPECT_TRUE(locked_once());
@@ -100,7 +100,7 @@ TEST_F(LockedHeapCalls, EachTakesTheLockOnceAndGivesItBack) {
 TEST_F(LockedHeapCalls, TheLayoutsUsableSizeNeedsNoLock) {
     ASSERT_EQ(SLAB_OK, heap.init(memory.start(), memory.size()));
     record = {};
-    EXPECT_EQ(128u, heap.usable_size(Layout{100, 8}).max);
+    EXPECT_EQ(usable(100, 128), heap.usable_size(Layout{100, 8}).max);
     EXPECT_EQ(0, record.taken);
 }
 
@@ -132,7 +132,7 @@ TEST(LockedHeapThreads, ShareOneHeap) {
             seed = seed * 1664525 + 1013904223;
             void*& block = blocks[seed >> 26];
             heap.deallocate(block);
-            block = heap.allocate({seed >> 8 & 0x7ff, 8});
+            block = heap.allocate({std::max<size_t>(seed >> 8 & 0x7ff, sizeof seed), 8});
             if (block != nullptr) {
                 *static_cast<unsigned*>(block) = seed;
             }

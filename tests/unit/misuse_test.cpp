@@ -51,9 +51,8 @@ Offender freed_once(TestHeap& test, size_t size, bool keep_slab) {
         test.heap.allocate({size, 1});
     }
     void* block = test.heap.allocate({size, 1});
-    const size_t usable = test.heap.usable_size(block);
     test.heap.deallocate(block);
-    return {block, block, usable};
+    return {block, block, class_for(size)};
 }
 
 // A block in a page that went back to the pages: all slabs were emptied, and memory was short enough to
@@ -258,7 +257,7 @@ TEST_P(FreeSizedWithWrongSize, IsReportedAndChangesNothing) {
     const WrongSize& wrong = GetParam();
     TestHeap test(64 * KiB, pages(1));
     void* block = test.heap.allocate(wrong.allocated);
-    const size_t usable = test.heap.usable_size(block);
+    const size_t real_size = test.heap.used_bytes();
     const slab_stats before = test.stats();
 
     test.heap.deallocate(block, wrong.freed);
@@ -268,7 +267,7 @@ TEST_P(FreeSizedWithWrongSize, IsReportedAndChangesNothing) {
     EXPECT_EQ(SLAB_FAULT_WRONG_SIZE, fault.record.kind) << fault.sentence;
     EXPECT_EQ(block, fault.record.address);
     EXPECT_EQ(block, fault.record.block);
-    EXPECT_EQ(usable, fault.record.block_size);
+    EXPECT_EQ(real_size, fault.record.block_size);
     EXPECT_EQ(wrong.freed.size, fault.record.size);
     EXPECT_EQ(wrong.freed.align, fault.record.align);
     EXPECT_STREQ("slab_free_sized", fault.record.call);
@@ -358,6 +357,7 @@ TEST(Misuse, AReusedBlockCanBeFreedAgain) {
     EXPECT_EQ(0u, test.heap.used_bytes());
 }
 
+// The map, that is; what of it the defences find, they tell.
 TEST(Misuse, ABlockSurvivesWhatIsWrittenAroundIt) {
     TestHeap test(32 * KiB);
     void* block = test.heap.allocate({100, 8});
@@ -366,7 +366,13 @@ TEST(Misuse, ABlockSurvivesWhatIsWrittenAroundIt) {
     std::memset(test.memory.page(test.map_pages()), 0xff, test.heap.total_bytes());
     EXPECT_TRUE(audits(test.heap)) << "nothing of the allocator lies in the pages";
     EXPECT_EQ(freed, test.heap.allocate({100, 8}));
+    if (has_poison) {
+        EXPECT_EQ(SLAB_FAULT_WRITE_AFTER_FREE, test.faults.take().record.kind);
+    }
     test.heap.deallocate(block);
+    if (has_canary) {
+        EXPECT_EQ(SLAB_FAULT_OVERFLOW, test.faults.take().record.kind);
+    }
     test.heap.deallocate(block);
     EXPECT_EQ(SLAB_FAULT_DOUBLE_FREE, test.faults.take().record.kind);
 }

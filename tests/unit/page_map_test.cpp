@@ -17,11 +17,10 @@ using test::end_of_pages;
 using test::Mapped;
 
 TEST(PageMap, TakesAtMostTwoPercentFromOneMebibyteOnOrFourWithTheFineClasses) {
-    size_t const share = test::by_set(50, 25);
     for (Word pages = 256; pages <= end_of_pages / 2; pages *= 2) {
         for (Word first : {Word{1}, Word{63}, Word{4095}}) {
             size_t const bytes = PageMap::bytes_needed(first, first + pages, 512);
-            EXPECT_LE((bytes + page_size - 1) / page_size * share, pages + share - 1) << pages << " pages from " << first;
+            EXPECT_LE((bytes + page_size - 1) / page_size * test::map_share, pages + test::map_share - 1) << pages << " pages from " << first;
         }
     }
 }

@@ -95,7 +95,7 @@ protected:
 
     void fill_anew(uintptr_t address, HeapModel::Block& block) {
         block.pattern = random();
-        fill(pointer(address), block.size, block.pattern);
+        fill(pointer(address), block.usable, block.pattern);
     }
 
     void ran_out_of_memory() {
@@ -109,23 +109,26 @@ protected:
         ASSERT_EQ(fits, result != nullptr) << size << " bytes aligned to " << align;
         if (result == nullptr) return ran_out_of_memory();
         const uintptr_t address = address_of(result);
-        const size_t usable = heap.usable_size(result);
-        ASSERT_GE(usable, std::max<size_t>(size, 1));
+        const size_t real = heap.used_bytes() - model.used_bytes();
+        ASSERT_GE(real, std::max<size_t>(size, 1));
+        ASSERT_EQ(usable(size, real), heap.usable_size(result));
         ASSERT_EQ(0u, address % std::max<size_t>(align, 16));
-        ASSERT_TRUE(memory.contains(result, usable));
+        ASSERT_TRUE(memory.contains(result, real));
         const size_t wanted = class_for(size, align);
         if (wanted == 0) {
-            ASSERT_EQ((std::max<size_t>(size, 1) + page_size - 1) / page_size * page_size, usable);
+            ASSERT_EQ((std::max<size_t>(size, 1) + page_size - 1) / page_size * page_size, real);
         } else {
-            ASSERT_EQ(own_class != 0 ? own_class : class_for(usable, align), usable)
+            ASSERT_EQ(own_class != 0 ? own_class : class_for(real, align), real)
                 << "its own class, or a larger one that has the alignment";
         }
-        for (const uintptr_t byte : {address, address + usable - 16}) {
+        for (const uintptr_t byte : {address, address + real - 16}) {
             const int kind = model.verdict(byte).kind;
             ASSERT_TRUE(kind == SLAB_FAULT_DOUBLE_FREE || kind == SLAB_FAULT_NEVER_ALLOCATED)
                 << "it lies in a live block, or in no page of the heap";
         }
-        fill_anew(address, model.allocated(address, usable, wanted == 0));
+        HeapModel::Block& block = model.allocated(address, real, wanted == 0);
+        block.usable = usable(size, real);
+        fill_anew(address, block);
     }
 
     void allocate(bool zeroed) {
@@ -158,7 +161,7 @@ protected:
         const uintptr_t address = any_block();
         if (address == 0) return heap.deallocate(nullptr);
         const HeapModel::Block block = model.live().at(address);
-        ASSERT_TRUE(is_filled(pointer(address), block.size, block.pattern));
+        ASSERT_TRUE(is_filled(pointer(address), block.usable, block.pattern));
         const size_t least = block.run ? block.size - page_size + 1 : 0;
         switch (below(3)) {
             case 0:
@@ -198,25 +201,28 @@ protected:
         void* result = heap.reallocate(pointer(address), {size, align});
         ASSERT_EQ(fits, result != nullptr) << old.size << " bytes to " << size << " aligned to " << align;
         if (result == nullptr) {
-            ASSERT_TRUE(is_filled(pointer(address), old.size, old.pattern)) << "a failure leaves the block";
+            ASSERT_TRUE(is_filled(pointer(address), old.usable, old.pattern)) << "a failure leaves the block";
             return ran_out_of_memory();
         }
         ASSERT_EQ(0u, address_of(result) % align);
-        ASSERT_TRUE(is_filled(result, std::min(size, old.size), old.pattern));
-        const size_t usable = heap.usable_size(result);
-        ASSERT_GE(usable, asked);
+        ASSERT_TRUE(is_filled(result, std::min(size, old.usable), old.pattern));
+        const size_t real = heap.used_bytes() - (model.used_bytes() - old.size);
+        ASSERT_GE(real, asked);
+        ASSERT_EQ(usable(size, real), heap.usable_size(result));
         ASSERT_TRUE(!stays || address_of(result) == address) << "it can stay in place";
         if (address_of(result) == address) {
             ASSERT_TRUE(stays || can_grow);
-            ASSERT_EQ(old.run ? pages(page_count) : old.size, usable);
+            ASSERT_EQ(old.run ? pages(page_count) : old.size, real);
         }
         if (address_of(result) != address) {
-            model.allocated(address_of(result), usable, class_for(asked, align) == 0);
+            model.allocated(address_of(result), real, class_for(asked, align) == 0);
             model.freed(address);
         } else if (old.run) {
-            model.run_resized(address, usable);
+            model.run_resized(address, real);
         }
-        fill_anew(address_of(result), model.live().at(address_of(result)));
+        HeapModel::Block& block = model.live().at(address_of(result));
+        block.usable = usable(size, real);
+        fill_anew(address_of(result), block);
     }
 
     void add_memory() {
@@ -353,7 +359,7 @@ protected:
     void check_content() {
         std::vector<std::pair<void*, size_t>> expected;
         for (const auto& [address, block] : model.live()) {
-            ASSERT_TRUE(is_filled(pointer(address), block.size, block.pattern)) << pointer(address);
+            ASSERT_TRUE(is_filled(pointer(address), block.usable, block.pattern)) << pointer(address);
             expected.emplace_back(pointer(address), block.size);
         }
         decltype(expected) walked;

@@ -34,7 +34,7 @@ TEST_P(SharedHeapOn, BlocksOfEveryKindComeAndGo) {
                 const size_t real = is_small
                                         ? class_for(size, align)
                                         : (std::max<size_t>(size, 1) + page_size - 1) / page_size * page_size;
-                EXPECT_EQ(real, test.heap.usable_size(block, site));
+                EXPECT_EQ(usable(size, real), test.heap.usable_size(block, site));
                 EXPECT_TRUE(test.heap.owns(block));
                 EXPECT_FALSE(test.heap.owns(static_cast<char*>(block) + 16));
                 EXPECT_EQ(real, test.stats().used_bytes);
@@ -101,7 +101,9 @@ TEST_P(SharedHeapOn, ResizingKeepsTheContent) {
         void* const moved = test.heap.reallocate(block, {next, 8}, site);
         ASSERT_NE(nullptr, moved) << next;
         EXPECT_TRUE(is_filled(moved, std::min(size, next)));
-        EXPECT_EQ(test.heap.usable_size(moved, site), test.stats().used_bytes) << "the old block is free";
+        const slab_stats now = test.stats();
+        EXPECT_EQ(usable(next, now.used_bytes), test.heap.usable_size(moved, site));
+        EXPECT_EQ(1u, now.allocations - now.frees) << "the old block is free";
         block = moved;
         size = next;
         fill(block, size);
@@ -212,15 +214,16 @@ TEST_P(SharedHeapOn, AWalkVisitsEachLiveBlockAndMayFreeIt) {
     std::vector<void*> blocks;
     for (size_t i = 0; i < 300; ++i) {
         machine.cpu = i % cpus();
-        if (void* block = test.allocate(i * 37 % 3000)) blocks.push_back(block);
+        const size_t used = test.stats().used_bytes;
+        void* const block = test.allocate(i * 37 % 3000);
+        if (block == nullptr) continue;
+        blocks.push_back(block);
+        live[block] = test.stats().used_bytes - used;
     }
-    for (size_t i = 0; i < blocks.size(); ++i) {
+    for (size_t i = 0; i < blocks.size(); i += 3) {
         machine.cpu = i % cpus();
-        if (i % 3 == 0) {
-            test.free(blocks[i]);
-        } else {
-            live[blocks[i]] = test.heap.usable_size(blocks[i], site);
-        }
+        test.free(blocks[i]);
+        live.erase(blocks[i]);
     }
     struct Seen {
         TestedHeap& test;

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MIT
+//
+// What the defences that the archive was built with change for a block's user, so that a test says once what
+// it expects, and holds in every build.
+#ifndef SLABHEAP_TESTS_BUILT_DEFENCES_HPP
+#define SLABHEAP_TESTS_BUILT_DEFENCES_HPP
+
+#include <cstddef>
+
+namespace slabheap::test {
+
+#ifdef SLABHEAP_CANARY
+inline constexpr bool has_canary = true;
+#else
+inline constexpr bool has_canary = false;
+#endif
+#ifdef SLABHEAP_POISON
+inline constexpr bool has_poison = true;
+#else
+inline constexpr bool has_poison = false;
+#endif
+// Is a block written, all of it, when it is allocated or freed?
+#if defined SLABHEAP_POISON || defined SLABHEAP_ZERO_ALLOC || defined SLABHEAP_ZERO_FREE
+inline constexpr bool fills_blocks = true;
+#else
+inline constexpr bool fills_blocks = false;
+#endif
+
+// The bytes that may be used of a block of `real` bytes, when `asked` were asked for: behind them is the
+// canary, if there is one.
+constexpr size_t usable(size_t asked, size_t real) {
+    return has_canary ? asked + (asked == 0) : real;
+}
+
+}  // namespace slabheap::test
+
+#endif
