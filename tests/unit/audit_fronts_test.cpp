@@ -89,15 +89,18 @@ protected:
 
     Front& front(unsigned c) { return heap_.own_.of_class[c]; }
 
-    // Blocks are allocated in the second region until one of the class lies there, and that is freed last.
+    // Blocks are allocated in the second region until one of the class lies there, and that is freed last;
+    // before it one of the first region, so that the stack has one.
     uintptr_t hide(unsigned c) {
         std::vector<uintptr_t> taken;
         while (uintptr_t block = allocate(c)) {
             taken.push_back(block);
             if (more_.contains(reinterpret_cast<void*>(block))) break;
         }
+        free(blocks_[c].back());
         free(taken.back());
         EXPECT_EQ(taken.back(), front(c).other);
+        EXPECT_NE(0u, front(c).hidden_depth);
         return taken.back();
     }
 
@@ -192,12 +195,11 @@ TEST_P(AuditOfFronts, ASlotInTheStackThatIsInTheWordOrOnTop) {
         for (Word i = 1; i <= front().depth; ++i) expect_when(front().stack[i], address, one_place, address);
     }
     hide(GetParam());
-    if (front().hidden_depth != 0) expect_when(front().other, front().stack[1], one_place, front().stack[1]);
+    expect_when(front().other, front().stack[1], one_place, front().stack[1]);
 }
 
 TEST_P(AuditOfFronts, AStackWithABlockOfAnotherRegion) {
     const uintptr_t other = hide(GetParam());
-    if (front().hidden_depth == 0) return;
     const uintptr_t sound = std::exchange(front().stack[1], other);
     EXPECT_EQ(stack_slots, audit());
     EXPECT_EQ(other, address_of(found_.address));
@@ -259,6 +261,10 @@ TEST_F(AuditOfTheHeap, ThePrimaryView) {
     const char* const sentence = "the primary view is its region's";
     const uintptr_t start = address_of(memory_.start());
     expect_when(heap_.primary_.base, heap_.primary_.base + page_size, sentence, start);
+    expect_when(heap_.primary_.known_marks, heap_.primary_.known_marks - 1, sentence, start);
+    expect_when(heap_.primary_.tag_bias, heap_.primary_.tag_bias + 1, sentence, start);
+    expect_when(heap_.primary_.live_start, heap_.primary_.live_start + 1, sentence, start);
+    expect_when(heap_.primary_.live_bias, heap_.primary_.live_bias + 1, sentence, start);
     expect_when(heap_.primary_.slots_bias, heap_.primary_.slots_bias + 8, sentence, start);
     expect_when(heap_.primary_index_, 1 - heap_.primary_index_, sentence, start);
 }

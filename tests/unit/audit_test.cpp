@@ -9,6 +9,7 @@
 #include <functional>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "heap_core.hpp"
@@ -243,6 +244,22 @@ TEST_F(AuditTest, TheOrders) {
     }
 }
 
+TEST_F(AuditTest, TheRootAndTheMaskOfOrders) {
+    Word& entered = region().word(region().root, region().first_node(region().root), column::entered);
+    expect_when(entered, entered + 1, "a node knows the order that it is entered under");
+    // The mask is the region's own: its bits are known by what it then says.
+    Word const mask = region().order_mask();
+    for (Word* word = &region().first_page; word < &region().map_pages; ++word) {
+        Word const sound = *word;
+        *word ^= 1;
+        bool const is_mask = region().order_mask() != mask;
+        if (is_mask) EXPECT_EQ("the order mask tells which orders have blocks", audit());
+        *word = sound;
+        if (is_mask) return;
+    }
+    FAIL() << "a region has a mask of orders";
+}
+
 TEST_F(AuditTest, SlotsThatWereHandedOut) {
     for (size_t i = 1; i < 2 * class_slots(0); i += 2) {  // live ones, in every word of their slabs
         uintptr_t const block = address_of(blocks_[0][i]);
@@ -291,6 +308,23 @@ TEST_F(AuditTest, RandomBitFlipsAreSurvivedAndMostlyNoticed) {
     }
     EXPECT_GE(noticed_in_header * 10, flips / 2 * 9) << "all but the header's padding";
     EXPECT_EQ("", audit());
+}
+
+// A quarantine is not hidden; in other builds what it counts is a part of a hidden front.
+TEST_F(AuditTest, WhatIsOldestInAQuarantine) {
+    char const* const sentence = defences::quarantine != 0
+                                     ? "a quarantine knows what is oldest"
+                                     : "a front is hidden while a block of another region is on top";
+    for (unsigned c : {0u, class_count - 1}) {  // a full one and one that is not
+        Front& front = const_cast<Front&>(heap_.front(c));
+        expect_when(front.oldest, front.limit, sentence);
+        if (defences::quarantine == 0) continue;
+        Word const oldest = std::exchange(front.oldest, front.limit);
+        front.other = front.stack[1];
+        EXPECT_EQ(sentence, audit()) << "it is never hidden";
+        front.oldest = oldest;
+        front.other = 0;
+    }
 }
 
 TEST(Audit, SaysThatAHeapIsNotInitialised) {
