@@ -17,8 +17,9 @@ namespace {
 // CPU 0, on which all happens. Its lock keeps interrupts out, but not NMIs.
 struct Cpu {
     static inline volatile bool is_nmi, is_locked;
+    static inline size_t number;  // beyond the count: it has no fronts
 
-    static size_t index(size_t) { return 0; }
+    static size_t index(size_t) { return number; }
     static bool may_wait() { return !is_nmi; }
     static bool is_alone(size_t cpus) { return cpus == 1; }
     static void stop_preemption() {}
@@ -282,6 +283,72 @@ INSTANTIATE_TEST_SUITE_P(Of, Interrupts, ::testing::ValuesIn(cases()), [](auto c
     return std::string(entry.param.call.name) + (entry.param.is_nmi ? "ByAnNmi" : "ByAnInterrupt") +
            (entry.param.cpus == 1 ? "OnOneCpu" : "OnTwo");
 });
+
+// A block that is freed once more in the midst of its free: one has it, the other is told.
+struct Race {
+    const char* name;
+    size_t size;
+    size_t cpu;
+    bool is_elsewhere;  // in a region that is not the primary one
+};
+constexpr Race races[] = {
+    {"OfASlot", size, 0, false},
+    {"OfASlotElsewhere", size, 0, true},
+    {"WithoutFronts", size, 2, false},
+    {"OfALargeBlock", 3 * page_size, 0, false},
+};
+
+class FreesAtOnce : public ::testing::TestWithParam<std::tuple<Race, size_t, bool>> {
+protected:
+    static inline size_t told;
+
+    TestMemory memory_{64 * KiB}, more_{32 * KiB};
+    TestMemory fronts_{cpu_memory(2)};
+    Interruption interruption_;
+};
+
+TEST_P(FreesAtOnce, OneHasTheBlockTheOtherIsTold) {
+    const auto [race, cpus, is_nmi] = GetParam();
+    std::unique_ptr<World> world;
+    void* block = nullptr;
+    const auto prepare = [&] {
+        world = std::make_unique<World>(memory_.start(), memory_.size(), fronts_.start(), cpus);
+        world->heap.set_fault_handler([](const slab_fault* fault) {
+            EXPECT_EQ(SLAB_FAULT_DOUBLE_FREE, fault->kind) << describe(*fault);
+            ++told;
+        });
+        EXPECT_EQ(SLAB_OK, world->heap.add_memory(more_.start(), more_.size()));
+        do block = world->heap.allocate({race.size, 8});
+        while (race.is_elsewhere && !more_.contains(block));
+        told = 0;
+        Cpu::number = race.cpu;
+    };
+    const auto make = [&] { world->heap.deallocate(block, site); };
+    prepare();
+    const auto places = interruption_.places_in(make, [&, nmi = is_nmi] { return nmi || !Cpu::is_locked; });
+    for (unsigned char* place : places) {
+        prepare();
+        EXPECT_TRUE(interruption_.at(place, make, [&, nmi = is_nmi] {
+            Cpu::is_nmi = nmi;
+            make();
+            Cpu::is_nmi = false;
+        }));
+        Cpu::number = 0;
+        EXPECT_EQ(1u, told);
+        EXPECT_FALSE(world->heap.owns(block));
+        EXPECT_EQ(SLAB_OK, world->heap.audit(nullptr));
+        ASSERT_FALSE(HasFailure()) << "at " << Interruption::address(place);
+    }
+}
+
+INSTANTIATE_TEST_SUITE_P(Of, FreesAtOnce,
+                         ::testing::Combine(::testing::ValuesIn(races), ::testing::Values(1, 2),
+                                            ::testing::Bool()),
+                         [](auto const& entry) {
+                             return std::string(std::get<0>(entry.param).name) +
+                                    (std::get<2>(entry.param) ? "ByAnNmi" : "ByAnInterrupt") +
+                                    (std::get<1>(entry.param) == 1 ? "OnOneCpu" : "OnTwo");
+                         });
 
 }  // namespace
 }  // namespace slabheap::test
