@@ -112,6 +112,27 @@ TEST_F(CAbi, BlocksOfEveryKindComeAndGo) {
     });
 }
 
+TEST_F(CAbi, WhatIsAtHandIsHadWithoutWaiting) {
+    in_fresh_process([&] {
+        start();
+        void* const block = slab_try_alloc(100, 64);
+        ASSERT_NE(nullptr, block);
+        EXPECT_EQ(0u, address_of(block) % 64);
+        EXPECT_EQ(nullptr, slab_try_alloc(pages(100), 8));
+        EXPECT_EQ(1u, stats().failures);
+        slab_free(block);
+        slab_heap_seed(12345);
+        EXPECT_EQ(SLAB_OK, slab_heap_check());
+    });
+}
+
+TEST_F(CAbi, SaysWhatMemoryCpusNeed) {
+    EXPECT_EQ(0u, slab_cpu_memory(0));
+    EXPECT_EQ(0u, slab_cpu_memory(1));
+    EXPECT_NE(0u, slab_cpu_memory(2));
+    EXPECT_EQ(2 * slab_cpu_memory(2), slab_cpu_memory(4));
+}
+
 TEST_F(CAbi, CallocRefusesAProductThatOverflows) {
     in_fresh_process([&] {
         start();

@@ -42,6 +42,7 @@ protected:
         return heap_.free(cpu(of), block, claim, false, way, damage);
     }
     bool is_live(uintptr_t block) { return heap_.block_size(block) != 0; }
+    Region& region() { return *reinterpret_cast<Region*>(memory_.start()); }
 
     test::TestMemory memory_, fronts_;
     test::TestMemory more_{test::pages(128)};
@@ -133,11 +134,42 @@ TEST_F(Claims, ALargeBlockIsClaimedOnceAndSettledOnce) {
     heap_.settle_large(block);
     EXPECT_EQ(SLAB_FAULT_DOUBLE_FREE, heap_.examine(block, false).kind);
     EXPECT_EQ(5 * page_size, heap_.examine(block, false).block_size);
-    EXPECT_EQ(SLAB_FAULT_NEVER_ALLOCATED, heap_.examine(block + granule, false).kind);
+    for (const bool is_locked : {false, true}) {
+        EXPECT_EQ(SLAB_FAULT_NEVER_ALLOCATED, heap_.examine(block + granule, is_locked).kind);
+        EXPECT_EQ(SLAB_FAULT_NEVER_ALLOCATED, heap_.examine(block + page_size, is_locked).kind);
+    }
     heap_.settle_large(block);  // somebody has done so
     const uintptr_t small = allocate(64);
     heap_.settle_large(small);
     EXPECT_TRUE(is_live(small));
+}
+
+// While another CPU fills what it has claimed.
+TEST_F(Claims, ALargeBlockThatDefencesAreAtIsFreeAlready) {
+    const uintptr_t block = allocate(3 * page_size);
+    region().tag(block >> page_shift) = tag::retiring;
+    EXPECT_EQ(Freed::not_a_block, free(block));
+    for (const bool is_locked : {false, true}) {
+        EXPECT_EQ(SLAB_FAULT_DOUBLE_FREE, heap_.examine(block, is_locked).kind);
+        EXPECT_EQ(3 * page_size, heap_.examine(block, is_locked).block_size);
+        EXPECT_EQ(SLAB_FAULT_NEVER_ALLOCATED, heap_.examine(block + granule, is_locked).kind);
+    }
+    region().tag(block >> page_shift) = tag::large;
+}
+
+TEST_F(Claims, ALargerClassServesOnlyIfItsSlotsAreAlignedToo) {
+    for (const size_t size : class_sizes) free(allocate(size), any, Way::pool);
+    for (const size_t size : class_sizes) {
+        for (size_t align = 1; align <= page_size; align *= 2) {
+            Request request;
+            if (!heap_.is_possible(size, align, request) || request.pages != 0) continue;
+            const uintptr_t block = address_of(heap_.take_larger(request));
+            if (block == 0) continue;
+            EXPECT_EQ(0u, block % align) << size;
+            EXPECT_GT(heap_.block_size(block), class_sizes[class_of(size, align)]);
+            free(block, any, Way::pool);
+        }
+    }
 }
 
 TEST_F(Claims, WhatIsToldOfAnAddressWithoutTheLock) {

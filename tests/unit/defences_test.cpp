@@ -235,6 +235,14 @@ TYPED_TEST(Defences, ADoubleFreeIsOneAndFillsNothing) {
     }
 }
 
+TEST(DefencesOfALayout, ItsUserMayUseWhatWasAskedForIfACanaryIsBehindIt) {
+    for (const size_t size : {1u, 100u, 4000u, 10000u}) {
+        const UsableSize usable = Heap{}.usable_size({size, 8});
+        EXPECT_EQ(size, usable.min);
+        EXPECT_EQ(canary ? size : real_size(size), usable.max);
+    }
+}
+
 TEST(DefencesFill, FillsAndFindsEachByteOfEachRange) {
     for (size_t start = 0; start < 20; ++start) {
         for (size_t end = start; end < 40; ++end) {

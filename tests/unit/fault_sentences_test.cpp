@@ -82,5 +82,14 @@ TEST(FaultSentences, NeverAllocated) {
               sentence(SLAB_FAULT_NEVER_ALLOCATED, 0x123810, 0, 0));
 }
 
+TEST(FaultSentences, WithoutACall) {
+    slab_fault fault{};
+    fault.kind = SLAB_FAULT_CORRUPT;
+    fault.address = at(0x123000);
+    EXPECT_EQ("slabheap: page map corrupt at 0x123000; likely a stray write below a region's first page "
+              "(called from 0x0)",
+              describe(fault));
+}
+
 }  // namespace
 }  // namespace slabheap::test

@@ -257,6 +257,37 @@ TEST_F(LastResort, WhatIsFreedWhileTheHeapIsClosedIsFreed) {
     EXPECT_EQ(0u, test.stats().used_bytes);
 }
 
+// Even those of an NMI, which cannot have the lock.
+TEST_F(LastResort, WhatAnNmiFreesWhileTheHeapIsClosedIsFreed) {
+    static std::vector<void*> blocks;
+    static TestedHeap* heap;
+    heap = &test;
+    blocks = test.exhaust(page_size);
+    test.heap.set_barrier_hook([] {
+        machine.cpu = 2;
+        machine.is_nmi = machine.held_by_other = true;
+        heap->free(blocks.back());
+        machine.is_nmi = machine.held_by_other = false;
+        machine.cpu = 0;
+        return 1;
+    });
+    EXPECT_EQ(blocks.back(), test.allocate(page_size));
+    test.heap.set_barrier_hook(nullptr);
+    test.free_all(blocks);
+    EXPECT_EQ(0u, test.stats().used_bytes);
+}
+
+// The pages behind a block are in fronts and empty slabs.
+TEST_F(LastResort, ABlockGrowsIntoPagesThatAreGatheredBehindIt) {
+    const size_t all = test.stats().total_bytes;
+    void* const block = test.heap.allocate_pages(all / page_size);
+    ASSERT_EQ(block, test.heap.reallocate(block, {2 * page_size, 8}, site));
+    std::vector<void*> slots = test.exhaust(page_size);
+    test.free_all(slots);
+    EXPECT_EQ(block, test.heap.reallocate(block, {all, 8}, site));
+    EXPECT_EQ(all, test.stats().used_bytes);
+}
+
 // The lock is dropped between steps: of many spares few go back at once.
 TEST(LastResortOfALargeHeap, TheLockIsHeldForAFewPagesAtATime) {
     TestedHeap test(64 * MiB, 2);

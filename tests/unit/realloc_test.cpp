@@ -234,6 +234,18 @@ TEST_F(Realloc, GrowsIntoThePagesOfEmptySlabsToo) {
     EXPECT_TRUE(is_filled(block, pages(2)));
 }
 
+TEST_F(Realloc, PagesMoveToAnAlignmentThatTheyHaveNot) {
+    void* block = heap.allocate({pages(2), 8});
+    while (address_of(block) % pages(4) == 0) block = heap.allocate({pages(2), 8});
+    fill(block, pages(2));
+    void* const moved = heap.reallocate(block, {pages(2), pages(4)});
+    ASSERT_NE(nullptr, moved);
+    EXPECT_EQ(0u, address_of(moved) % pages(4));
+    EXPECT_FALSE(heap.owns(block));
+    EXPECT_TRUE(is_filled(moved, pages(2)));
+    EXPECT_EQ(moved, heap.reallocate(moved, {pages(2), pages(4)})) << "which they have";
+}
+
 // Every size to every size: the content, the size and the books hold.
 TEST_F(Realloc, EverySizeToEverySize) {
     std::vector<size_t> sizes = {1, 500, 8192, 12289, 20480};

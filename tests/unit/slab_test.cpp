@@ -350,6 +350,16 @@ TEST_F(TwoRegions, RoomIsUsedUpInTheLargerOneFirst) {
     EXPECT_TRUE(is_in_larger(slabs_.take_slot(0, 1)));
 }
 
+TEST_F(SlabTest, APageThatIsLookedAtLateMayHaveBecomeFree) {
+    uintptr_t const run = slabs_.allocate_run(3, 1);
+    slabs_.free_run(slabs_.region(0), run >> page_shift);
+    Word const free_pages = slabs_.region(0).free_pages();
+    slabs_.make_pending(run);
+    EXPECT_FALSE(slabs_.settle_pending(2));
+    EXPECT_EQ(free_pages, slabs_.region(0).free_pages());
+    EXPECT_EQ(tag::freed_large, slabs_.region(0).tag(run >> page_shift));
+}
+
 class SlabsOfManyPages : public SlabTest {
 protected:
     SlabsOfManyPages() : SlabTest(2100) {}
