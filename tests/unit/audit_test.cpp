@@ -253,7 +253,9 @@ TEST_F(AuditTest, TheRootAndTheMaskOfOrders) {
         Word const sound = *word;
         *word ^= 1;
         bool const is_mask = region().order_mask() != mask;
-        if (is_mask) EXPECT_EQ("the order mask tells which orders have blocks", audit());
+        if (is_mask) {
+            EXPECT_EQ("the order mask tells which orders have blocks", audit());
+        }
         *word = sound;
         if (is_mask) return;
     }
