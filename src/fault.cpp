@@ -61,7 +61,9 @@ void* HeapCore::fault(CallSite site, uintptr_t address, size_t size, size_t alig
 void HeapCore::deliver(CallSite site, Diagnosis const& found, uintptr_t address, size_t size,
                        size_t align) const {
     bool const in_heap = found.kind != SLAB_FAULT_FOREIGN && found.kind != SLAB_FAULT_CORRUPT;
-    if (shadow::is_kept && in_heap && live_block(address).size == 0) shadow::tell_misuse(address);
+    if constexpr (shadow::is_kept) {
+        if (in_heap && live_block(address).size == 0) shadow::tell_misuse(address);
+    }
     bool const is_noted = defences::tracking && found.block != 0;
     bool const is_live = is_noted && live_block(found.block).size != 0;
     const void* const noted = is_noted ? noted_at(found.block) : nullptr;

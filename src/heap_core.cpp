@@ -200,7 +200,9 @@ static PageRange page_range(uintptr_t start, size_t size) {
 int HeapCore::reserve_free(uintptr_t start, size_t size) {
     int status = check_range(initialised(), start, size);
     if (status == SLAB_OK) status = PageAllocator::reserve(page_range(start, size));
-    if (shadow::is_kept && status == SLAB_OK) shadow::open(start, start + size);
+    if constexpr (shadow::is_kept) {
+        if (status == SLAB_OK) shadow::open(start, start + size);
+    }
     return status;
 }
 
@@ -214,7 +216,9 @@ int HeapCore::reserve(uintptr_t start, size_t size) {
 int HeapCore::release(uintptr_t start, size_t size) {
     int status = check_range(initialised(), start, size);
     if (status == SLAB_OK) status = PageAllocator::release(page_range(start, size));
-    if (shadow::is_kept && status == SLAB_OK) shadow::close(start, start + size);
+    if constexpr (shadow::is_kept) {
+        if (status == SLAB_OK) shadow::close(start, start + size);
+    }
     return status;
 }
 

@@ -73,6 +73,7 @@ inline void resize_block(uintptr_t address, size_t, size_t size, uintptr_t end) 
     open_block(address, size, end);
 }
 inline void close_block(uintptr_t address, uintptr_t end) { set(address, end, freed_block); }
+inline void tell_misuse(uintptr_t) {}
 
 #elif defined SLABHEAP_SHADOW_VALGRIND
 
@@ -128,20 +129,20 @@ inline void open_block(uintptr_t address, size_t size, uintptr_t end) {
 }
 // A freed block's new tag, which no pointer has, is that of its next user's pointers.
 inline void close_block(uintptr_t address, uintptr_t end) { set(address, end, tagged_anew(address)); }
+inline void tell_misuse(uintptr_t) {}
 
 #else
 
-inline void close(uintptr_t, uintptr_t) {}
+// Not called.
+void close(uintptr_t, uintptr_t);
+void open(uintptr_t, uintptr_t);
+void tell_misuse(uintptr_t);
+
 inline void close_region(uintptr_t, uintptr_t, uintptr_t) {}
-inline void open(uintptr_t, uintptr_t) {}
 inline void open_block(uintptr_t, size_t, uintptr_t) {}
 inline void resize_block(uintptr_t, size_t, size_t, uintptr_t) {}
 inline void close_block(uintptr_t, uintptr_t) {}
 
-#endif
-
-#ifndef SLABHEAP_SHADOW_VALGRIND
-inline void tell_misuse(uintptr_t) {}
 #endif
 
 #ifdef SLABHEAP_SHADOW_MTE
