@@ -278,6 +278,49 @@ TEST(Buddy, ACutLeavesTheRestWhereverInItsWordsItEnds) {
     }
 }
 
+// Nodes that given pages cover wholly are not touched: they may never have been opened.
+TEST(Buddy, WhatIsGivenCountsAboveTheNodesThatItCovers) {
+    constexpr Word v = word_bits * word_bits;
+    for (int garbage : {0x00, 0x80, 0xa5, 0xff}) {
+        Mapped<Buddy> buddy(v, 5 * v, garbage);
+        Model model(v, 5 * v);
+        PageRange const pages{2 * v - 10, 4 * v + 10};
+        give_all(*buddy, pages);
+        model.mark(pages, true);
+        expect_same(buddy, model);
+        EXPECT_FALSE(buddy->is_open(1, 2));
+        EXPECT_FALSE(buddy->is_open(1, 3));
+        buddy->take(pages);
+        EXPECT_EQ(0u, buddy->order_mask());
+    }
+}
+
+// The root's words are full when all is free, and stay as they are: there is nothing above them.
+TEST(Buddy, BothNodesOfTheRootMayBeFull) {
+    constexpr Word v = word_bits * word_bits;
+    Mapped<Buddy> buddy(v, 3 * v);
+    ASSERT_EQ(1u, buddy->root);
+    give_all(*buddy, {v, 3 * v});
+    EXPECT_EQ(2 * v, buddy->free_pages());
+    EXPECT_EQ(v, buddy->allocate(v, order_of(v)));
+    EXPECT_EQ(2 * v, buddy->allocate(v, order_of(v)));
+    EXPECT_EQ(0u, buddy->order_mask());
+}
+
+// A search in steps looks at so many pieces, and tells where it goes on.
+TEST(Buddy, ASearchStopsAfterSoManyPieces) {
+    for (Word first : {Word{64}, Word{65}}) {  // free, or not
+        Mapped<Buddy> buddy(64, 164);
+        for (Word page = 64; page < 164; page += 2) give_all(*buddy, {page, page + 1});
+        for (unsigned most = 1; most < 20; ++most) {
+            Word from = first;
+            EXPECT_EQ(Buddy::none, buddy->search(2, 1, from, most));
+            bool const ends_in_a_free_one = (first + most - 1) % 2 == 0;
+            EXPECT_EQ(first + most + ends_in_a_free_one, from) << most;
+        }
+    }
+}
+
 TEST(Buddy, FreeingBothHalvesRestoresTheWhole) {
     Mapped<Buddy> buddy(64, 128);
     give_all(*buddy, {64, 128});
