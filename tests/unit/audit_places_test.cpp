@@ -168,9 +168,21 @@ TEST_F(AuditsPlaces, NothingIfANodeKnowsNoSection) {
     EXPECT_EQ("", audit());
 }
 
+// The tree of runs has none of them.
 TEST_F(AuditsPlaces, NothingOfARunOfExactlyASection) {
-    ASSERT_NE(0u, allocate(Region::short_run * page_size));
+    uintptr_t const run = allocate(Region::short_run * page_size);
+    ASSERT_NE(0u, run);
     EXPECT_EQ("", audit());
+    expect_with(region().runs(), page_of(std::max(run, long_)) + 1, long_runs);
+}
+
+TEST_F(AuditsPlaces, APageThatIsLostWhereNothingWasEverUsed) {
+    Word const number = page_of(small_) / node;
+    Word& sections = word(1, number, column::free_units);
+    Word lost = number * word_bits + word_bits / 2 - 3;
+    ASSERT_FALSE(region().is_open(0, lost));
+    ASSERT_NE(0u, sections & bit_of(lost));
+    expect_when(sections, sections & ~bit_of(lost), has_head, start_of(0, lost));
 }
 
 TEST_F(AuditsPlaces, TheRegionForItsFigures) {
