@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Runs mutants against tests: first which test comes by which places; then, for each mutant, the tests that
-come by its place, until one fails: first those that killed its neighbours, then the rest of each unit, the
-quick units before the slow ones."""
+come by its place, until one fails: first those that killed its neighbours, then the quick ones of each unit,
+the quick units before the slow ones, and last the slow tests, one after the other; these are spared what is
+explained anyway."""
 
 import collections
 import json
@@ -10,23 +11,25 @@ import queue
 import subprocess
 import threading
 
-from build import BUILD, Failure, digest
+from build import BUILD, SLOW_UNITS, Failure, digest
 
+# A test that takes no longer is quick, in seconds of CPU time.
+QUICK = 0.05
 # How much CPU time a test may take with a mutant, in seconds, beside so many times what it takes without.
 PATIENCE = 0.3
 TIMES = 8
+TIMES_OF_SLOW = 3
 # So many tests run by themselves, because they killed neighbours.
 MOST_FIRST = 4
-# Steps of the random test.
-STEPS = "400"
-
+# How long the random tests are: steps of the one, heaps of the other.
+LENGTHS = {"SLABHEAP_STEPS": "400", "SLABHEAP_HEAPS": "1"}
 
 # What became of which mutant, a line each, and of which library.
 JOURNAL = BUILD / "verdicts"
 
 
 def environment():
-    return {**os.environ, "SLABHEAP_STEPS": STEPS}
+    return {**os.environ, **LENGTHS}
 
 
 class Server:
@@ -59,10 +62,14 @@ class Test:
     def title(self):
         return f"{self.unit}: {self.name}"
 
+    def is_quick(self):
+        return self.seconds <= QUICK
+
 
 def limit(tests):
     """How much CPU time they may take with a mutant, in milliseconds."""
-    return int(1000 * (PATIENCE + TIMES * sum(it.seconds for it in tests)))
+    times = [it.seconds * (TIMES if it.is_quick() else TIMES_OF_SLOW) for it in tests]
+    return int(1000 * (PATIENCE + sum(times)))
 
 
 def in_parallel(jobs, items, work):
@@ -106,7 +113,8 @@ def tests_of(programs, jobs, slowest):
     def explore(server_of, unit):
         program = programs[unit]
         kept = BUILD / "reached" / f"{unit}.json"
-        of = digest(program)
+        most = int(1000 * (4 * QUICK if unit in SLOW_UNITS else max(slowest, 4 * QUICK)))
+        of = digest(program, most)
         rows = None
         if kept.exists():
             rows = json.loads(kept.read_text())
@@ -115,7 +123,7 @@ def tests_of(programs, jobs, slowest):
             server = server_of(program)
             rows = []
             for name in server.ask("list"):
-                result, took, _, *reached = server.ask(f"reach {int(1000 * max(slowest, 1))} {name}")
+                result, took, _, *reached = server.ask(f"reach {most} {name}")
                 rows.append([name, result, took, *reached])
             kept.parent.mkdir(parents=True, exist_ok=True)
             kept.write_text(json.dumps({"of": of, "tests": rows}))
@@ -144,11 +152,14 @@ class Campaign:
         here = set(reaching)
         first = [it for it in self.killers[mutant.function] if it in here][:MOST_FIRST]
         by_unit = collections.defaultdict(list)
+        slow = []
         for it in reaching:
             if it not in first:
-                by_unit[it.unit].append(it)
-        rest = sorted(by_unit.values(), key=lambda tests: sum(it.seconds for it in tests))
-        return [*([it] for it in first), *rest]
+                (by_unit[it.unit] if it.is_quick() else slow).append(it)
+        quick = sorted(by_unit.values(), key=lambda tests: sum(it.seconds for it in tests))
+        if mutant.explained is not None:  # none is expected to kill it
+            slow = []
+        return [*([it] for it in first), *quick, *([it] for it in slow)]
 
     def judge(self, server_of, mutant):
         for tests in self.turns(mutant):

@@ -9,6 +9,8 @@ import schemata
 import syntax
 from build import DEFINES, ROOT, Failure, digest
 
+# Files that have nothing to do without defences.
+OF_DEFENCES = {"src/defences.cpp"}
 PARTS = ("src/*.cpp", "src/*.hpp", "include/slabheap/*.hpp")
 OPTIONS = ["-ffreestanding", f"-I{ROOT / 'include'}", f"-I{ROOT / 'src'}", f"-I{ROOT / 'arch' / 'host'}"]
 
