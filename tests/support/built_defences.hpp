@@ -32,6 +32,12 @@ constexpr size_t usable(size_t asked, size_t real) {
     return has_canary ? asked + (asked == 0) : real;
 }
 
+// How much of a region a test hands out: where defences fill it, the machine must have it.
+constexpr size_t handed_out(size_t most) {
+    constexpr size_t filled = size_t{64} << 20;
+    return fills_blocks && most > filled ? filled : most;
+}
+
 }  // namespace slabheap::test
 
 #endif

@@ -3,6 +3,7 @@
 // slab_heap_reserve takes a given page range out of the heap, slab_heap_release gives it back: every status,
 // what the figures say, that nothing is ever handed out from a reserved range, and any mix of ranges coming
 // back.
+#include "built_defences.hpp"
 #include "test_heap.hpp"
 
 #include <cstdint>
@@ -188,7 +189,7 @@ TEST(ReserveInSeveralRegions, ARangeLiesWithinOne) {
 }
 
 TEST(ReserveInAHugeRegion, WorksFarFromItsStart) {
-    constexpr size_t size = huge_size / 16, window_size = size / 16;
+    constexpr size_t size = handed_out(huge_size / 16), window_size = size / 16;
     TestHeap test(size, 0, TestMemory::Content::untouched);
     std::byte* window = test.memory.start() + size / 4 * 3 + pages(5);
     const size_t total = test.heap.total_bytes();
