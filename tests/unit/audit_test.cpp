@@ -30,17 +30,18 @@ protected:
         EXPECT_EQ(SLAB_OK, heap_.init(address_of(memory_.start()), memory_.size()));
         for (unsigned c = 0; c < class_count; ++c) {
             for (unsigned i = 0; i < 3 * class_slots(c); ++i)
-                blocks_[c].push_back(heap_.allocate(class_size(c), 1));
+                blocks_[c].push_back(allocate(class_size(c), 1));
             for (unsigned i = 0; i < class_slots(c) + 1; ++i) free(blocks_[c][2 * i]);
         }
-        large_ = address_of(heap_.allocate(5 * page_size, page_size));
-        long_ = address_of(heap_.allocate((Region::short_run + 1) * page_size, page_size));
-        free(heap_.allocate(3 * page_size, page_size));
+        large_ = address_of(allocate(5 * page_size, page_size));
+        long_ = address_of(allocate((Region::short_run + 1) * page_size, page_size));
+        free(allocate(3 * page_size, page_size));
         reserved_ = address_of(memory_.page(400));
         EXPECT_EQ(SLAB_OK, heap_.reserve(reserved_, 10 * page_size));
         EXPECT_EQ("", audit());
     }
 
+    void* allocate(size_t size, size_t align) { return heap_.prepare(heap_.allocate(size, align), size); }
     void free(void* block) { heap_.deallocate_slow(block, CallSite{"slab_free", nullptr}); }
 
     // The invariant that does not hold, or nothing.
