@@ -41,7 +41,7 @@ constexpr uint8_t large = 0x80;       // first page of a large block
 constexpr uint8_t freed_large = 0x81;
 constexpr uint8_t reserved = 0x82;  // first page of a reserved range
 constexpr uint8_t leaving = 0x83;   // first page of a large block that is freed, and still holds its pages
-constexpr uint8_t retiring = 0x84;  // the same, while defences fill it
+constexpr uint8_t retiring = 0x85;  // the same, while defences fill it; two bits from large
 constexpr uint8_t none = 0xff;      // never was a slab, nor the first page of anything
 constexpr bool is_slab(uint8_t t) { return t < class_count; }
 constexpr bool is_leaving(uint8_t t) { return t == leaving || (defences::touch_blocks && t == retiring); }
