@@ -208,7 +208,8 @@ TEST_F(AuditsPlaces, APageThatIsNoHead) {
     for (bool const odd : {false, true}) {
         Word const first = used_section(odd) * section;
         for (Word const page : {first, first + 1, first + 2, first + section - 1}) {
-            expect_when(region().tag(page), tag::large, only_head, page << page_shift);
+            for (unsigned const what : {class_count, tag::freed_slab + class_count, unsigned{tag::large}})
+                expect_when(region().tag(page), static_cast<uint8_t>(what), only_head, page << page_shift);
             expect_when(region().live(page)[3], uint8_t{1}, live_in_slabs, page << page_shift);
             expect_with(region().spares(), page, empty_spare);
             for (unsigned c = 0; c < class_count; ++c) expect_with(region().room(c), page, class_room);
@@ -231,7 +232,8 @@ TEST_F(AuditsPlaces, ThePageBehindASlab) {
 
 TEST_F(AuditsPlaces, AHead) {
     Word const page = page_of(small_);
-    expect_when(region().tag(page), tag::none, has_head, small_);
+    for (unsigned const what : {class_count, tag::freed_slab + class_count, unsigned{tag::none}})
+        expect_when(region().tag(page), static_cast<uint8_t>(what), has_head, small_);
     expect_when(region().tag(page_of(long_)), tag::freed_large, has_head, long_);
     Word const inner = page_of(long_) + 3;
     region().give({inner, inner + 1});

@@ -278,16 +278,18 @@ TEST(Buddy, ACutLeavesTheRestWhereverInItsWordsItEnds) {
     }
 }
 
-// Nodes that given pages cover wholly are not touched: they may never have been opened.
+// Nodes that given pages cover wholly are not touched: they may never have been opened, and what their memory
+// holds may look like an order that there is, such as 3.
 TEST(Buddy, WhatIsGivenCountsAboveTheNodesThatItCovers) {
     constexpr Word v = word_bits * word_bits;
-    for (int garbage : {0x00, 0x80, 0xa5, 0xff}) {
+    for (int garbage : {0x00, 0x44, 0xa5, 0xff}) {
         Mapped<Buddy> buddy(v, 5 * v, garbage);
         Model model(v, 5 * v);
         PageRange const pages{2 * v - 10, 4 * v + 10};
         give_all(*buddy, pages);
         model.mark(pages, true);
         expect_same(buddy, model);
+        EXPECT_NE(0u, buddy->order_mask() & bit(3));
         EXPECT_FALSE(buddy->is_open(1, 2));
         EXPECT_FALSE(buddy->is_open(1, 3));
         buddy->take(pages);
