@@ -19,7 +19,8 @@ std::vector<void*> walk(TestedHeap& test) {
     return found;
 }
 
-// --- sizes and alignments -----------------------------------------------------------------------------------
+// --- sizes and alignments
+// -----------------------------------------------------------------------------------
 
 TEST(SharedEdges, NothingWithALargeAlignmentIsAPageAndComesBackAsNothing) {
     TestedHeap test(128 * KiB, 2);
@@ -60,7 +61,8 @@ TEST(SharedEdges, ASlotIsGivenAndTakenForAlignmentsThatItsClassHas) {
     }
 }
 
-// --- what is at hand ----------------------------------------------------------------------------------------
+// --- what is at hand
+// ----------------------------------------------------------------------------------------
 
 // Pages that a class keeps for itself are at hand for others, without a search.
 TEST(SharedEdges, TheLastPagesAreThoseOfSpares) {
@@ -86,7 +88,8 @@ TEST(SharedEdges, ACpuStocksHalfAStack) {
     for (const size_t size : class_sizes) {
         const size_t slots = slots_in_a_page(size);
         if (slots < 4) continue;
-        const size_t limit = std::min<size_t>(32 * KiB / size, by_set(47, 46));
+        const size_t words = std::max<size_t>(1, slots_in_a_page(class_sizes[0]) / (8 * sizeof(size_t)));
+        const size_t limit = std::min<size_t>(32 * KiB / size, 48 - words);
         for (const size_t first : {size_t{0}, slots - 3}) {
             TestedHeap test(256 * KiB, 2);
             std::vector<void*> blocks = test.exhaust(size);
@@ -107,7 +110,8 @@ TEST(SharedEdges, ACpuStocksHalfAStack) {
     }
 }
 
-// --- what the hook does -------------------------------------------------------------------------------------
+// --- what the hook does
+// -------------------------------------------------------------------------------------
 
 // The block is the hook's to free; then there is nothing to resize, whatever room there is by now.
 TEST(SharedEdges, ABlockThatTheHookFreesIsNotMovedToWhatTheHookAdds) {
@@ -129,7 +133,8 @@ TEST(SharedEdges, ABlockThatTheHookFreesIsNotMovedToWhatTheHookAdds) {
     EXPECT_EQ(live * class_for(1000), test.stats().used_bytes);
 }
 
-// --- walks --------------------------------------------------------------------------------------------------
+// --- walks
+// --------------------------------------------------------------------------------------------------
 
 TEST(SharedEdges, AWalkVisitsLargeBlocksSideBySide) {
     TestedHeap test(256 * KiB, 2);
@@ -190,7 +195,8 @@ TEST(SharedEdges, AWalkNeverGoesBackToABlockThatTookThePlaceOfAnother) {
     EXPECT_TRUE(std::is_sorted(seen.begin(), seen.end()));
 }
 
-// --- what an NMI is told ------------------------------------------------------------------------------------
+// --- what an NMI is told
+// ------------------------------------------------------------------------------------
 
 // A slab that has gone back to the pages still says what it was.
 TEST(SharedEdges, ASecondFreeInAnNmiIsToldThoughTheSlabIsGone) {
@@ -205,7 +211,8 @@ TEST(SharedEdges, ASecondFreeInAnNmiIsToldThoughTheSlabIsGone) {
     machine.is_nmi = machine.held_by_other = false;
 }
 
-// --- the part of the map that is known ----------------------------------------------------------------------
+// --- the part of the map that is known
+// ----------------------------------------------------------------------
 
 TEST(SharedEdges, TheFirstAddressThatWasNeverUsedIsNoBlock) {
     TestedHeap test(8 * MiB, 2);
@@ -221,7 +228,8 @@ TEST(SharedEdges, TheFirstAddressThatWasNeverUsedIsNoBlock) {
     }
 }
 
-// --- slots that never were handed out -----------------------------------------------------------------------
+// --- slots that never were handed out
+// -----------------------------------------------------------------------
 
 TEST(SharedEdges, EachCpusWordTellsWhichOfItsSlotsWereHandedOut) {
     TestedHeap test(64 * KiB, 4);
