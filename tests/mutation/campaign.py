@@ -176,12 +176,15 @@ class Campaign:
         self.verdicts[mutant] = None
 
     def resume(self, mutants):
-        """Takes over what was killed before in the same library; gives the other mutants."""
+        """Takes over what was killed before in the same library; gives the other mutants that are not
+        explained."""
         rows = self.journal.read_text().splitlines() if self.journal.exists() else []
         killed = {number: (result, title) for number, result, title in map(json.loads, rows)}
         for it in mutants:
             if it.number in killed:
                 self.verdicts[it] = killed[it.number]
+            elif it.explained is not None:
+                self.verdicts[it] = None
         return [it for it in mutants if it not in self.verdicts]
 
     def run(self, mutants, jobs, tell):

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""The mutants of explained/*.txt, which tests do not kill. An entry names its mutants by function, line of source
-and change, so that it holds when lines move, and ends to hold when the line changes. It says why no test can
-kill them (they are equivalent), why one does only by chance, or why none does although one could:
+"""The mutants of explained/*.txt, which tests do not kill. An entry names its mutants by function, line of
+source and change, so that it holds when lines move, and ends to hold when the line changes. It says why no
+test can kill them (they are equivalent), why one does only by chance, or why none does although one could:
 
     why: an explanation, which may go on in lines
         that are indented like this
