@@ -28,15 +28,16 @@ protected:
     }
     void expect_sound() { EXPECT_EQ(SLAB_OK, heap_.audit(nullptr)); }
 
+    Region& region() { return heap_.region(0); }
+
     TestMemory memory_;
     HeapCore heap_{};
-    Region& region_ = heap_.region(0);
 };
 
 TEST_F(AuditBeyondTheRegion, NoticesNodesThatAreOpen) {
-    Word const first = region_.first_node(0), last = region_.last_node(0);
+    Word const first = region().first_node(0), last = region().last_node(0);
     for (Word child : {first - 1, last + 1}) {
-        Word& known = region_.word(1, child >> word_shift, column::known);
+        Word& known = region().word(1, child >> word_shift, column::known);
         known |= bit_of(child);
         expect_broken("open nodes lie in the region");
         known &= ~bit_of(child);
@@ -45,14 +46,14 @@ TEST_F(AuditBeyondTheRegion, NoticesNodesThatAreOpen) {
 }
 
 TEST_F(AuditBeyondTheRegion, NoticesPagesThatHaveRoomOrAreSpares) {
-    Word const page = region_.first_page - 1;
-    ASSERT_EQ(region_.first_node(0), page >> word_shift);
-    region_.spares().set(page);
+    Word const page = region().first_page - 1;
+    ASSERT_EQ(region().first_node(0), page >> word_shift);
+    region().spares().set(page);
     expect_broken("a spare is an empty slab");
-    region_.spares().clear(page);
-    region_.room(0).set(page);
+    region().spares().clear(page);
+    region().room(0).set(page);
     expect_broken("only a class's slabs have its room");
-    region_.room(0).clear(page);
+    region().room(0).clear(page);
     expect_sound();
 }
 

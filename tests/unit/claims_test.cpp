@@ -6,6 +6,8 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "shared_test_heap.hpp"
 
 namespace slabheap {
@@ -237,6 +239,17 @@ TEST_F(Claims, WhatIsServedWithoutFrontsIsInTheBooks) {
     }
     EXPECT_NE(0u, address_of(heap_.take_at_hand(nullptr, request)));
     EXPECT_EQ(SLAB_OK, heap_.audit(nullptr));
+}
+
+TEST_F(Claims, EverySlotOfAPageServesWithoutFronts) {
+    Request request;
+    ASSERT_TRUE(heap_.is_possible(1, 1, request));
+    std::set<uintptr_t> slots;
+    for (unsigned i = 0; i < class_slots(0); ++i) {
+        slots.insert(address_of(heap_.take_at_hand(nullptr, request)));
+    }
+    EXPECT_EQ(class_slots(0), slots.size());
+    EXPECT_EQ(*slots.begin() >> page_shift, *slots.rbegin() >> page_shift);
 }
 
 TEST_F(Claims, OnceThereAreCpusTheRegionThatIsPreferredStays) {

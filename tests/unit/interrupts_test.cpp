@@ -228,11 +228,12 @@ struct Case {
     size_t cpus;
 };
 
+// What a sanitizer adds is many more instructions, which are interrupted now and then only.
+constexpr size_t stride = under_address_sanitizer ? 7 : 1;
+
 class Interrupts : public ::testing::TestWithParam<Case> {
 protected:
     static constexpr size_t heap_size = 128 * KiB;
-    // What a sanitizer adds is many more instructions, which are interrupted now and then only.
-    static constexpr size_t stride = under_address_sanitizer ? 7 : 1;
 
     std::unique_ptr<World> prepared() {
         auto world = std::make_unique<World>(memory_.start(), heap_size, fronts_.start(), GetParam().cpus);
@@ -308,7 +309,9 @@ protected:
 };
 
 TEST_P(FreesAtOnce, OneHasTheBlockTheOtherIsTold) {
-    const auto [race, cpus, is_nmi] = GetParam();
+    const Race race = std::get<0>(GetParam());
+    const size_t cpus = std::get<1>(GetParam());
+    const bool is_nmi = std::get<2>(GetParam());
     std::unique_ptr<World> world;
     void* block = nullptr;
     const auto prepare = [&] {
@@ -325,11 +328,11 @@ TEST_P(FreesAtOnce, OneHasTheBlockTheOtherIsTold) {
     };
     const auto make = [&] { world->heap.deallocate(block, site); };
     prepare();
-    const auto places = interruption_.places_in(make, [&, nmi = is_nmi] { return nmi || !Cpu::is_locked; });
-    for (unsigned char* place : places) {
+    const auto places = interruption_.places_in(make, [&] { return is_nmi || !Cpu::is_locked; });
+    for (size_t i = 0; i < places.size(); i += stride) {
         prepare();
-        EXPECT_TRUE(interruption_.at(place, make, [&, nmi = is_nmi] {
-            Cpu::is_nmi = nmi;
+        EXPECT_TRUE(interruption_.at(places[i], make, [&] {
+            Cpu::is_nmi = is_nmi;
             make();
             Cpu::is_nmi = false;
         }));
@@ -337,12 +340,19 @@ TEST_P(FreesAtOnce, OneHasTheBlockTheOtherIsTold) {
         EXPECT_EQ(1u, told);
         EXPECT_FALSE(world->heap.owns(block));
         EXPECT_EQ(SLAB_OK, world->heap.audit(nullptr));
-        ASSERT_FALSE(HasFailure()) << "at " << Interruption::address(place);
+        ASSERT_FALSE(HasFailure()) << "at " << Interruption::address(places[i]);
     }
 }
 
+#ifdef SLABHEAP_RELAXED_CLAIM  // which promises this only of one CPU
+constexpr size_t most_cpus = 1;
+#else
+constexpr size_t most_cpus = 2;
+#endif
+
 INSTANTIATE_TEST_SUITE_P(Of, FreesAtOnce,
-                         ::testing::Combine(::testing::ValuesIn(races), ::testing::Values(1, 2),
+                         ::testing::Combine(::testing::ValuesIn(races),
+                                            ::testing::Range(size_t{1}, most_cpus + 1),
                                             ::testing::Bool()),
                          [](auto const& entry) {
                              return std::string(std::get<0>(entry.param).name) +
