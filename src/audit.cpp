@@ -61,6 +61,9 @@ private:
 
 bool Auditor::heap_is_sound() {
     if (!regions_are_sound()) return false;
+    if constexpr (defences::guard) {
+        if (!heap_.guards_are_sound(result_)) return false;
+    }
     for (unsigned c = 0; c < class_count; ++c) {
         if (!class_is_sound(c)) return false;
     }
@@ -216,7 +219,7 @@ bool Auditor::idle_pages_are_sound(Region& region, Word first, Word end) {
             page |= word_bits - 1;
             continue;
         }
-        uint8_t const what = region.what(page);
+        uint8_t const what = tag::state(region.what(page));
         if (!tag::is_freed_slab(what) && what != tag::freed_large && what != tag::none) {
             return broken("only a head is tagged as one", page << page_shift);
         }
@@ -259,9 +262,9 @@ bool Auditor::room_is_sound(Region& region) {
 bool Auditor::head_is_sound(Region& region, Word page) {
     uintptr_t const address = page << page_shift;
     if (!region.knows_page(page)) return broken("a page is free or belongs to a head", address);
-    uint8_t const what = region.what(page);
+    uint8_t const found = region.what(page), what = tag::state(found);
     if (tag::is_slab(what)) return slab_is_sound(region, page, what);
-    if (what != tag::large && what != tag::reserved && !tag::is_leaving(what)) {
+    if (what != tag::large && what != tag::reserved && !tag::is_leaving(found)) {
         return broken("a page is free or belongs to a head", address);
     }
     Word const pages = region.run_pages(page);

@@ -66,6 +66,9 @@ slab_fault_handler slab_heap_set_fault_handler(slab_fault_handler handler) {
 }
 slab_oom_hook slab_heap_set_oom_hook(slab_oom_hook hook) { return heap.set_oom_hook(hook); }
 void slab_heap_seed(uint64_t entropy) { heap.seed(entropy); }
+int slab_heap_set_guard_hooks(slab_guard_hook protect, slab_guard_hook unprotect, size_t one_in) {
+    return heap.set_guard_hooks(protect, unprotect, one_in);
+}
 
 #ifdef SLABHEAP_FAULT_INJECTION
 size_t slab_heap_inject_failures(const struct slab_injection* plan) { return heap.inject_failures(plan); }

@@ -73,11 +73,15 @@ void* CpuHeap::refuse() {
 
 void* CpuHeap::take_at_hand(CpuFronts* fronts, Request const& request) {
     if (request.pages != 0) {
-        uintptr_t const address = allocate_run(request.pages, pages_of_alignment(request.align));
+        uintptr_t const address = take_run(request.pages, pages_of_alignment(request.align));
         return reinterpret_cast<void*>(address == 0 ? 0 : counted(address, request.pages, request.size));
     }
     unsigned const size_class = static_cast<unsigned>(class_of(request.size, request.align));
     Visit const visit(fronts);
+    if constexpr (defences::guard) {
+        uintptr_t const address = visit ? take_guarded_small(*visit, request.size, request.align) : 0;
+        if (address != 0) return reinterpret_cast<void*>(address);
+    }
     for (;;) {
         uintptr_t const address =
             visit ? take_slot(*visit, size_class, request.size) : take_pooled_slot(size_class, request.size);
@@ -150,6 +154,8 @@ void CpuHeap::open() { atomic::store<atomic::release>(closed_, closed_ - 1); }
 
 bool CpuHeap::is_right(Claim const& expected, uintptr_t address, Block block) const {
     if (expected.what == Claim::any) return true;
+    if (block.is_guarded_small())
+        return expected.what == Claim::sized && may_be_for(address, block, expected.size, expected.align);
     if (!block.is_large())
         return expected.what == Claim::sized && may_hold(block.size_class, expected.size, expected.align);
     if (expected.what == Claim::run) return block.size == expected.size;
@@ -163,6 +169,10 @@ Freed CpuHeap::free(CpuFronts* fronts, uintptr_t address, Claim const& expected,
     if (block.size == 0) return Freed::not_a_block;
     if (!is_right(expected, address, block)) return Freed::wrong_size;
     PageView const& view = *view_of(address);
+    if constexpr (defences::guard) {
+        if (block.is_guarded_small() || (block.is_large() && tag::has_form(view.what(address))))
+            return free_guarded(address, block, damage);
+    }
     if (block.is_large()) {
         uint8_t live = tag::large;
         // Release: pairs with the load in settle, which may come before the page is pending.
@@ -192,11 +202,13 @@ Freed CpuHeap::free(CpuFronts* fronts, uintptr_t address, Claim const& expected,
 void CpuHeap::settle_large(uintptr_t address) {
     Region& region = *region_of(address);
     // Whoever held the lock since may have settled it, and more.
-    if (region.what(address >> page_shift) == tag::leaving) free_run(region, address >> page_shift);
+    if (tag::state(region.what(address >> page_shift)) == tag::leaving)
+        free_run(region, address >> page_shift);
 }
 
 bool CpuHeap::slot_fits(uintptr_t address, size_t size, size_t align) const {
     Block const block = live_block(address);
+    if (block.is_guarded_small()) return may_be_for(address, block, size, align);
     return !block.is_large() && may_hold(block.size_class, size, align);
 }
 
@@ -214,6 +226,9 @@ Diagnosis CpuHeap::examine(uintptr_t address, bool is_locked) const {
     uint8_t const what = view->what(address);
     if (tag::is_slab(what) || tag::is_freed_slab(what))
         return diagnose_slot(*region_of(address), what, address);
+    if constexpr (defences::guard) {
+        if (tag::has_form(what)) return diagnose_guarded(*region_of(address), address >> page_shift, address);
+    }
     if ((tag::is_leaving(what) || what == tag::freed_large) && address % page_size == 0)
         return {SLAB_FAULT_DOUBLE_FREE, address,
                 atomic::load<atomic::relaxed>(view->slots(address)[0]) << page_shift};
@@ -232,11 +247,16 @@ FoundBlock CpuHeap::next_block(uintptr_t address) {
         Word page = address >> page_shift;
         if (page >= r.end_page) continue;
         if (page < r.first_usable()) page = r.first_usable();
+        if constexpr (defences::guard) page = r.behind_guard(page);
         // The head of a run that the address is in the midst of lies before it: behind the run it goes on.
         for (page = r.next_head(page); page != Region::none; page = r.next_head(page + r.run_pages(page))) {
             uint8_t const what = r.tag(page);
             if (what == tag::large && page << page_shift >= address)
                 return {page << page_shift, r.run_pages(page) << page_shift};
+            if constexpr (defences::guard) {
+                if (r.has_guarded_block(page) && page << page_shift >= address)
+                    return {r.guarded_block(page).start, r.guarded_block(page).size};
+            }
             if (left-- == 0) return {page << page_shift, 0};
             if (!tag::is_slab(what)) continue;
             for (unsigned slot = 0; slot < class_slots(what); ++slot) {

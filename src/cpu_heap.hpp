@@ -56,11 +56,15 @@ public:
         CpuFronts& fronts = Slabs::fronts_of(cpu);
         if (!enter(fronts)) [[unlikely]]
             return false;
+        if (is_due_for_guard(fronts)) [[unlikely]] {
+            leave(fronts);
+            return false;
+        }
         uintptr_t address;
         bool const taken = take_front_slot(fronts, class_of(size, align), size, address);
         leave(fronts);
         block = reinterpret_cast<void*>(address);
-        if (taken) block = prepare(block, size);
+        if (taken) block = HeapCore::prepare(block, size);
         return taken;
     }
     [[gnu::always_inline]] bool free_fast(Word cpu, void* ptr, bool is_alone, Word least_class = 0) {
@@ -133,13 +137,29 @@ public:
     [[gnu::cold]] bool slot_fits(uintptr_t address, size_t size, size_t align) const;
     [[gnu::cold]] bool resize_run(uintptr_t address, size_t size, size_t align);
 
+    // Around resize_run: the guard of a large block that is resized in place is out of its way. Calls hooks.
+    Opening open_guard(uintptr_t address, size_t size) {
+        if constexpr (defences::guard) return open_guard_of(address, size);
+        return Opening::none;
+    }
+    void close_guard(uintptr_t address) {
+        if constexpr (defences::guard) close_guard_of(address);
+    }
+    // The freed small blocks that rest behind guards: their pages are pending then. Calls hooks.
+    void return_resting() {
+        if constexpr (defences::guard) make_resting_pending();
+    }
+
     // What an address is that cannot be freed: [locked], or what can be said without.
     [[gnu::cold]] Diagnosis examine(uintptr_t address, bool is_locked) const;
     [[gnu::cold]] void report(CallSite site, uintptr_t address, Claim const& expected,
                               Diagnosis const& found);
 
     using HeapCore::noted;
-    using HeapCore::prepare;
+    void* prepare(void* block, size_t size) {
+        close_new_guard(reinterpret_cast<uintptr_t>(block));
+        return HeapCore::prepare(block, size);
+    }
     using HeapCore::report;
     using HeapCore::resized;
     static void copy(void* to, const void* from, size_t size) {
@@ -157,6 +177,7 @@ public:
     using HeapCore::inject_failures;
     using HeapCore::seed;
     using HeapCore::set_fault_handler;
+    using HeapCore::set_guard_hooks;
     using HeapCore::set_oom_hook;
     using HeapCore::stats;
     // [locked] The first live block at or behind the address. Size 0: there is none before the address that
@@ -216,6 +237,8 @@ private:
         return atomic::exchange<atomic::relaxed>(mark, uint8_t{0}, Among::cpus) != 0;
 #endif
     }
+    [[gnu::cold]] Freed free_guarded(uintptr_t address, Block block, Damage& damage);
+    [[gnu::cold]] void make_resting_pending();
     bool is_right(Claim const& expected, uintptr_t address, Block block) const;
 
     slab_barrier_hook barrier_hook_;

@@ -81,6 +81,12 @@ bool State::resize_run(uintptr_t address, size_t size, size_t align) {
     return cpu_heap(state_).resize_run(address, size, align);
 }
 
+Opening State::open_guard(uintptr_t address, size_t size) {
+    return cpu_heap(state_).open_guard(address, size);
+}
+void State::close_guard(uintptr_t address) { cpu_heap(state_).close_guard(address); }
+void State::return_resting() { cpu_heap(state_).return_resting(); }
+
 Diagnosis State::examine(uintptr_t address, bool is_locked) const {
     return cpu_heap(state_).examine(address, is_locked);
 }
@@ -106,6 +112,9 @@ slab_fault_handler State::set_fault_handler(slab_fault_handler handler) {
 }
 slab_oom_hook State::set_oom_hook(slab_oom_hook hook) { return cpu_heap(state_).set_oom_hook(hook); }
 void State::seed(uint64_t entropy) { cpu_heap(state_).seed(entropy); }
+bool State::set_guard_hooks(slab_guard_hook protect, slab_guard_hook unprotect, size_t one_in) {
+    return cpu_heap(state_).set_guard_hooks(protect, unprotect, one_in);
+}
 slab_barrier_hook State::set_barrier_hook(slab_barrier_hook hook) {
     return cpu_heap(state_).set_barrier_hook(hook);
 }

@@ -47,7 +47,7 @@ Damage HeapCore::damage_of(uintptr_t start, uintptr_t end, uint8_t byte, Diagnos
 void* HeapCore::prepare_block(uintptr_t address, size_t size) {
     Block const block = live_block(address);
     size += size == 0;
-    if (poison && !block.is_large()) {
+    if (poison && !block.is_run()) {
         report({"slab_alloc", nullptr}, damage_of(address, address + block.size, poison_byte,
                                                   {SLAB_FAULT_WRITE_AFTER_FREE, address, block.size}));
     }
@@ -61,7 +61,7 @@ void* HeapCore::prepare_block(uintptr_t address, size_t size) {
 
 void HeapCore::keep_size(uintptr_t address, Block block, size_t size) {
     if (!keep_sizes) return;
-    if (block.is_large()) {
+    if (block.is_run()) {
         region_of(address)->requested_of_run(address) = size;
     } else {
         region_of(address)->requested(address) = static_cast<uint16_t>(size);
@@ -75,7 +75,7 @@ void HeapCore::resize_shadow(uintptr_t address, Block block, size_t size) {
 
 size_t HeapCore::requested_of(uintptr_t address, Block block) const {
     Region const& region = *region_of(address);
-    return block.is_large() ? region.requested_of_run(address) : region.requested(address);
+    return block.is_run() ? region.requested_of_run(address) : region.requested(address);
 }
 
 Damage HeapCore::tail_damage(uintptr_t address, Block block) const {

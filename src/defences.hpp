@@ -13,6 +13,7 @@
 //   freed it last, is kept in the page map, and told with a fault canary       the bytes between the size
 //   that was asked for and the end of the block are filled with a
 //                pattern, which must be there when the block is given back; the size is kept in the page map
+//   guard        pages around blocks fault, if the kernel says how to make them (guards.hpp)
 //
 // So each byte of a free slot is poison from the time its slab is set up on; and each byte of a live block
 // is its user's, or canary.
@@ -66,6 +67,14 @@ constexpr bool random = true;
 #else
 constexpr bool random = false;
 #endif
+#ifdef SLABHEAP_GUARD
+constexpr bool guard = true;
+#else
+constexpr bool guard = false;
+#endif
+
+// Is anything drawn by lot?
+constexpr bool draws = random || guard;
 
 // Is there something to do with each block?
 constexpr bool touch_blocks = zero_alloc || zero_free || poison || canary || tracking || shadow::is_kept;

@@ -19,6 +19,10 @@ Diagnosis HeapCore::diagnose(uintptr_t address) const {
     bool const free = region->extent(page).free;
     Word const head = free ? page : region->head_of(page);
     uint8_t const what = head != Region::none && region->knows_page(head) ? region->what(head) : tag::none;
+    if constexpr (defences::guard) {
+        if (tag::has_form(what) && free == (tag::state(what) == tag::freed_large))
+            return diagnose_guarded(*region, head, address);
+    }
     bool const is_leaving = tag::is_leaving(what);
     bool const in_use = tag::is_slab(what) || what == tag::large || what == tag::reserved || is_leaving;
     bool const was_used = tag::is_freed_slab(what) || what == tag::freed_large || what == tag::none;

@@ -73,5 +73,8 @@ void Heap::seed(uint64_t entropy) { core(state_).seed(entropy); }
 #ifdef SLABHEAP_FAULT_INJECTION
 size_t Heap::inject_failures(slab_injection const* plan) { return core(state_).inject_failures(plan); }
 #endif
+bool Heap::set_guard_hooks(slab_guard_hook protect, slab_guard_hook unprotect, size_t one_in) {
+    return core(state_).set_guard_hooks(protect, unprotect, one_in);
+}
 
 }  // namespace slabheap

@@ -31,6 +31,12 @@ void* HeapCore::allocate_slow(size_t size, size_t align) {
     if (!is_small(size, align)) return allocate_large(size, align);
     if (!initialised()) return fail();
     unsigned const size_class = static_cast<unsigned>(class_of(size, align));
+    if constexpr (defences::guard) {
+        if (uintptr_t const address = take_guarded_small(own_, size, align); address != 0) {
+            close_guard_of(address);
+            return reinterpret_cast<void*>(address);
+        }
+    }
     uintptr_t const address = take_slot(size_class, size);
     return address != 0 ? reinterpret_cast<void*>(address) : obtain_block(size, align);
 }
@@ -41,7 +47,8 @@ void* HeapCore::allocate_large(size_t size, size_t align) {
     if (size == 0) size = 1;
     Word const pages = pages_of(size, align);
     if (pages != 0) {
-        uintptr_t const address = allocate_run(pages, pages_of_alignment(align));
+        uintptr_t const address = take_run(pages, pages_of_alignment(align));
+        close_new_guard(address);
         if (address != 0) return reinterpret_cast<void*>(counted(address, pages, size));
     }
     return obtain_block(size, align);
@@ -73,7 +80,7 @@ uintptr_t HeapCore::find_slot(Request const& request) {
     uintptr_t address = take_slot(size_class, request.size);
     if (address == 0 && return_a_spare()) address = take_slot(size_class, request.size);
     if (address != 0) return address;
-    collect();
+    collect_all();
     address = take_slot(size_class, request.size);
     while (address == 0 && ++size_class < class_count) {
         if (class_size(size_class) % request.align == 0 && with_room(size_class) != 0)
@@ -85,11 +92,12 @@ uintptr_t HeapCore::find_slot(Request const& request) {
 uintptr_t HeapCore::find_pages(Request const& request) {
     Word const align = pages_of_alignment(request.align);
     for (bool collected = false;; collected = true) {
-        uintptr_t address = allocate_run(request.pages, align);
+        uintptr_t address = take_run(request.pages, align);
         if (address == 0 && collected) address = search_run(request.pages, align);
+        close_new_guard(address);
         if (address != 0) return counted(address, request.pages, request.size);
         if (collected) return 0;
-        collect();
+        collect_all();
     }
 }
 
@@ -101,6 +109,9 @@ void* HeapCore::allocate_zeroed(size_t size, size_t align) {
 
 HeapCore::Block HeapCore::live_block(uintptr_t address) const {
     PageView const* const view = view_of(address);
+    if constexpr (defences::guard) {
+        if (view != nullptr && tag::has_form(view->what(address))) return guarded_block(address);
+    }
     if (view == nullptr || address % mark_unit != 0) return {0, 0};
     unsigned const what = view->what(address);
     if (what == tag::large && address % page_size == 0)
@@ -111,10 +122,11 @@ HeapCore::Block HeapCore::live_block(uintptr_t address) const {
 void HeapCore::deallocate_block(uintptr_t address, Block block, CallSite site) {
     Damage damage{};
     if constexpr (defences::touch_blocks) damage = retire_block(address, block, site.caller);
-    if (!block.is_large()) {
+    if (!block.is_run()) {
         put_slot(block.size_class, address);
     } else {
-        free_run(*region_of(address), address >> page_shift);
+        if constexpr (defences::guard) address = without_guard(address, block);
+        if (!defences::guard || address != 0) free_run(*region_of(address), address >> page_shift);
         ++large_frees_;
     }
     report(site, damage);
@@ -145,7 +157,9 @@ void HeapCore::deallocate_sized_slow(void* ptr, size_t size, size_t align, CallS
     if (address == 0) return;
     Block const block = live_block(address);
     bool right = false;
-    if (!block.is_large()) {
+    if (block.is_guarded_small()) {
+        right = may_be_for(address, block, size, align);
+    } else if (!block.is_large()) {
         right = block.size != 0 && may_hold(block.size_class, size, align);
     } else if (is_power_of_two(align) && address % align == 0) {
         right = pages_for(size + (size == 0)) == block.pages();
@@ -209,7 +223,7 @@ int HeapCore::reserve_free(uintptr_t start, size_t size) {
 int HeapCore::reserve(uintptr_t start, size_t size) {
     int const status = reserve_free(start, size);
     if (status != SLAB_ERR_IN_USE) return status;
-    collect();  // what is in use may be no more than spares and the fronts' blocks
+    collect_all();  // what is in use may be no more than spares and the fronts' blocks
     return reserve_free(start, size);
 }
 

@@ -41,6 +41,8 @@ public:
     [[gnu::always_inline]] void* allocate(size_t size, size_t align) {
         if (!is_small(size, align)) [[unlikely]]
             return allocate_slow(size, align);
+        if (is_due_for_guard(own_)) [[unlikely]]
+            return allocate_slow(size, align);
         uintptr_t address;
         if (!take_front_slot(own_, class_of(size, align), size, address)) [[unlikely]]
             return allocate_slow(size, align);
@@ -107,6 +109,11 @@ public:
 
     slab_fault_handler set_fault_handler(slab_fault_handler handler);
     slab_oom_hook set_oom_hook(slab_oom_hook hook);
+    // False: there are no guards in this archive.
+    bool set_guard_hooks(slab_guard_hook protect, slab_guard_hook unprotect, size_t one_in) {
+        if constexpr (defences::guard) keep_guard_hooks(protect, unprotect, one_in);
+        return defences::guard;
+    }
 
 protected:
     friend class Auditor;
@@ -114,8 +121,10 @@ protected:
     // A live block; size 0: the address is not the start of one. Small enough to be passed in registers.
     struct Block {
         size_t size;
-        unsigned size_class;  // class_count: whole pages
+        unsigned size_class;  // class_count: whole pages; one more: a small block with a guard
         bool is_large() const { return size_class == class_count; }
+        bool is_guarded_small() const { return defences::guard && size_class == class_count + 1; }
+        bool is_run() const { return is_large() || is_guarded_small(); }
         Word pages() const { return size >> page_shift; }
     };
     Block live_block(uintptr_t address) const;
@@ -159,6 +168,70 @@ protected:
     bool resize_in_place(uintptr_t address, size_t size, size_t align);
     [[gnu::noinline]] void* move(uintptr_t address, size_t size, size_t align, CallSite site);
     void* move_to(uintptr_t to, uintptr_t address, size_t size, CallSite site);
+
+    // Guards (guards.hpp). Is this small request's turn to have one? Counts it.
+    [[gnu::always_inline]] bool is_due_for_guard(CpuFronts& fronts) const {
+        if constexpr (defences::guard) {
+            if (atomic::load<atomic::relaxed>(guards_.one_in) == 0) return false;
+            Word const before = atomic::load<atomic::relaxed>(fronts.until_guard);
+            if (before == 0) return true;
+            atomic::store<atomic::relaxed>(fronts.until_guard, before - 1);
+        }
+        return false;
+    }
+    [[gnu::cold]] void keep_guard_hooks(slab_guard_hook protect, slab_guard_hook unprotect, size_t one_in);
+    [[gnu::cold]] Block guarded_block(uintptr_t address) const;
+    // A run for a large block, or for a small one whose turn it is; 0: to be had without a guard only.
+    [[gnu::cold]] uintptr_t take_guarded_run(Word pages, Word align);
+    [[gnu::cold]] uintptr_t take_guarded_small(CpuFronts& fronts, size_t size, size_t align);
+    uintptr_t take_run(Word pages, Word align) {
+        if constexpr (defences::guard) {
+            if (uintptr_t const address = take_guarded_run(pages, align); address != 0) return address;
+        }
+        return allocate_run(pages, align);
+    }
+    // Closes the guard behind a new block, if it has one. Without the page lock, as whatever calls a hook.
+    void close_new_guard(uintptr_t address) {
+        if constexpr (defences::guard) {
+            if (address != 0) close_guard_of(address);
+        }
+    }
+    [[gnu::cold]] void close_guard_of(uintptr_t address);
+    // Opens the guard of a large block that is to have so many bytes.
+    [[gnu::cold]] Opening open_guard_of(uintptr_t address, size_t size);
+    bool resize(uintptr_t address, size_t size, size_t align) {
+        if constexpr (!defences::guard) {
+            return resize_in_place(address, size, align);
+        } else {
+            Opening const guard = open_guard_of(address, size);
+            bool const fits = guard != Opening::stuck && resize_in_place(address, size, align);
+            if (guard == Opening::open) close_guard_of(address);
+            return fits;
+        }
+    }
+    // Of a block whose tag says that it is retiring. Returns the start of a run that is leaving now, its own
+    // or one that has rested; 0: none is.
+    [[gnu::cold]] uintptr_t drop_guard(uintptr_t address, Block block);
+    [[gnu::cold]] uintptr_t without_guard(uintptr_t address, Block block);  // the same, of any run
+    [[gnu::cold]] uintptr_t take_down(uintptr_t run, uintptr_t first_closed);
+    [[gnu::cold]] uintptr_t end_rest(unsigned place);
+    void collect_all() {
+        if constexpr (defences::guard) free_resting();
+        collect();
+    }
+    [[gnu::cold]] void free_resting();
+    [[gnu::cold]] bool guards_are_sound(slab_audit& result) const;
+    // Bytes of large_pages() that no live block has.
+    size_t idle_bytes() const {
+        if constexpr (defences::guard) return guards_.idle + atomic::load<atomic::relaxed>(guards_.rested);
+        return 0;
+    }
+    [[gnu::cold]] Diagnosis diagnose_guarded(Region const& region, Word head, uintptr_t address) const;
+
+    // Can a small block with a guard have been given for the request, or may it serve it now?
+    static bool may_be_for(uintptr_t address, Block block, size_t size, size_t align) {
+        return is_power_of_two(align) && address % align == 0 && size <= block.size;
+    }
 
     // Defences; a block is live until its content is retired.
     void* prepare_block(uintptr_t address, size_t size);

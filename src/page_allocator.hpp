@@ -15,6 +15,7 @@
 #define SLABHEAP_PAGE_ALLOCATOR_HPP
 
 #include "buddy.hpp"
+#include "guards.hpp"
 #include "injection.hpp"
 
 namespace slabheap {
@@ -49,6 +50,21 @@ struct Region : Buddy {
     [[gnu::cold]] Word head_of(Word page) const;
     // The first head at or behind a page that is free or a head; or none.
     [[gnu::cold]] Word next_head(Word page) const;
+    // Is the run at this head a live block with a guard behind it? The block that it is, or was.
+    bool has_guarded_block(Word head) const {
+        return form(head) != 0 && tag::state(what(head)) == tag::large;
+    }
+    struct Placed {
+        uintptr_t start;
+        size_t size;
+    };
+    [[gnu::cold]] Placed guarded_block(Word head) const;
+    // The bytes of a run that are not its block's.
+    size_t idle_bytes(Word head) const {
+        return form(head) != 0 ? (slots(head)[0] << page_shift) - guarded_block(head).size : 0;
+    }
+    // The page, or if it is a guard, or in the midst of a run, the first one behind that.
+    [[gnu::cold]] Word behind_guard(Word page) const;
     // Pages of the slab or run that starts at this head.
     Word run_pages(Word head) const { return tag::is_slab(what(head)) ? 1 : slots(head)[0]; }
 };
@@ -94,7 +110,8 @@ public:
     void free_run(Region& region, Word head) {
         Word const count = region.slots(head)[0];
         large_pages_ -= count;
-        region.end_run(head, tag::freed_large);
+        guards_.returned(region.idle_bytes(head));
+        region.end_run(head, tag::in_form(tag::freed_large, region.form(head)));
         region.give({head, head + count});
     }
     // Gives the tail back, or takes the pages behind if they are free; false: they are not.
@@ -156,6 +173,7 @@ protected:
     Word map_pages_;
     Word large_pages_;  // in live large blocks
     [[no_unique_address]] Injector<injects_failures> injector_;
+    [[no_unique_address]] Guards guards_;
 };
 
 }  // namespace slabheap

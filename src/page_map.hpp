@@ -10,7 +10,7 @@
 //   live    1 byte a mark    1 where a live block of a slab starts
 //   slots   a bit a slot     of a slab: free, in its pool; in the first page of a run: its page count
 //   handed  1 byte a word    of slots: how many were handed out since the slab was set up (at random: a bit
-//   each)
+//                            each); of a small block with a guard: granules of its page that lie before it
 //
 // and the nodes of the trees (nodes.hpp), one of level 0 a section of word_bits pages: 1.9 % of the region
 // in all, 3.6 % with the fine classes, whose pages have up to 128 slots.
@@ -41,14 +41,30 @@ constexpr uint8_t large = 0x80;       // first page of a large block
 constexpr uint8_t freed_large = 0x81;
 constexpr uint8_t reserved = 0x82;  // first page of a reserved range
 constexpr uint8_t leaving = 0x83;   // first page of a large block that is freed, and still holds its pages
-constexpr uint8_t retiring = 0x85;  // the same, while defences fill it; two bits from large
+// The same, while defences fill it, or the run of a small block rests; two bits from large.
+constexpr uint8_t retiring = 0x85;
 constexpr uint8_t none = 0xff;      // never was a slab, nor the first page of anything
+// Each of these but a reserved range has two more forms, where there are guards: the run's last page is one;
+// and what it guards is a small block, at the end of the page before it (guards.hpp).
+constexpr uint8_t with_guard = 0x08;
+constexpr uint8_t small_with_guard = 0x18;
+constexpr bool has_form(uint8_t t) {
+    return defences::guard && (t & 0xe8) == (large | with_guard) && (t & 7) != (reserved & 7);
+}
+constexpr uint8_t form(uint8_t t) { return has_form(t) ? t & small_with_guard : 0; }
+template <class T>
+constexpr T state(T t) {  // the tag without its form
+    return has_form(static_cast<uint8_t>(t)) ? static_cast<T>(t & ~T{small_with_guard}) : t;
+}
+constexpr uint8_t in_form(uint8_t state, uint8_t form) { return static_cast<uint8_t>(state | form); }
 constexpr bool is_slab(uint8_t t) { return t < class_count; }
-constexpr bool is_leaving(uint8_t t) { return t == leaving || (defences::touch_blocks && t == retiring); }
+constexpr bool is_leaving(uint8_t t) {
+    return state(t) == leaving || ((defences::touch_blocks || has_form(t)) && state(t) == retiring);
+}
 constexpr bool is_freed_slab(uint8_t t) { return t >= freed_slab && t < freed_slab + class_count; }
 }  // namespace tag
 
-constexpr unsigned live_marks = page_size >> mark_shift;                               // a page's
+constexpr unsigned live_marks = page_size >> mark_shift;                                   // a page's
 constexpr unsigned size_bytes = defences::keep_sizes ? live_marks * sizeof(uint16_t) : 0;  // a page's
 constexpr unsigned site_bytes = defences::tracking ? live_marks * sizeof(Word) : 0;
 constexpr unsigned note_bytes = size_bytes + site_bytes;
@@ -149,6 +165,10 @@ public:
     bool contains(Word page) const { return page >= first_page && page < end_page; }
     uint8_t& tag(Word page) const { return view_.tag(page << page_shift); }
     uint8_t what(Word page) const { return view_.what(page << page_shift); }
+    uint8_t form(Word page) const {
+        if constexpr (defences::guard) return tag::form(what(page));
+        return 0;
+    }
     uint8_t* live(Word page) const { return &view_.live(page << page_shift); }
     Word* slots(Word page) const { return view_.slots(page << page_shift); }
     Handed::Number* handed(Word page) const {

@@ -10,14 +10,16 @@ namespace slabheap {
 // takes the pages behind it.
 bool HeapCore::resize_in_place(uintptr_t address, size_t size, size_t align) {
     Block const block = live_block(address);
+    if (block.is_guarded_small()) return may_be_for(address, block, size, align);
     if (!block.is_large()) return may_hold(block.size_class, size, align);
     if (address % align != 0) return false;
     Word const pages = pages_for(size);
     Region& region = *region_of(address);
     Word const head = address >> page_shift;
-    if (pages > block.pages()) return grow_run(region, head, pages);
+    Word const guards = region.form(head) != 0;
+    if (pages > block.pages()) return grow_run(region, head, pages + guards);
     if constexpr (shadow::is_kept) resize_shadow(address, block, size);  // while the pages are its own
-    shrink_run(region, head, pages);
+    shrink_run(region, head, pages + guards);
     return true;
 }
 
@@ -27,7 +29,7 @@ void* HeapCore::reallocate(void* ptr, size_t size, size_t align, CallSite site) 
     if (!owns(ptr)) return fault(site, address, size, align);
     if (!is_power_of_two(align)) return fail();
     size += size == 0;
-    if (!resize_in_place(address, size, align)) return move(address, size, align, site);
+    if (!resize(address, size, align)) return move(address, size, align, site);
     resized(ptr, size, site);
     return ptr;
 }
@@ -42,7 +44,7 @@ void* HeapCore::move(uintptr_t address, size_t size, size_t align, CallSite site
     for (bool asked = false;; asked = true) {
         uintptr_t const to = find(request);
         if (to != 0) return move_to(to, address, size, site);
-        if (resize_in_place(address, size, align)) {
+        if (resize(address, size, align)) {
             resized(block, size, site);
             return block;
         }

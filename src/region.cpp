@@ -23,13 +23,27 @@ void Region::resize_run(Word page, Word count) {
 Word Region::head_of(Word page) const {
     Word const least = page < first_usable() + short_run ? first_usable() : page - short_run + 1;
     for (Word head = page; head >= least; --head) {
-        uint8_t const what = knows_page(head) ? this->what(head) : tag::none;
+        uint8_t const found = knows_page(head) ? this->what(head) : tag::none;
+        uint8_t const what = tag::state(found);
         if (tag::is_slab(what)) return head == page ? page : none;
-        if (what == tag::large || what == tag::reserved || tag::is_leaving(what))
+        if (what == tag::large || what == tag::reserved || tag::is_leaving(found))
             return page - head < slots(head)[0] ? head : none;
     }
     Word const head = runs().previous(page);
     return head != none && page - head < slots(head)[0] ? head : none;
+}
+
+// It ends where the guard begins.
+Region::Placed Region::guarded_block(Word head) const {
+    bool const is_small = tag::form(what(head)) == tag::small_with_guard;
+    size_t const before = is_small ? atomic::load<atomic::relaxed>(handed(head)[0]) * granule : 0;
+    Word const pages = atomic::load<atomic::relaxed>(slots(head)[0]);
+    return {(head << page_shift) + before, ((pages - 1) << page_shift) - before};
+}
+
+Word Region::behind_guard(Word page) const {
+    Word const head = extent(page).free ? page : head_of(page);
+    return head == page || head == none ? page : head + run_pages(head);
 }
 
 Word Region::next_head(Word page) const {

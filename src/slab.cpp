@@ -30,11 +30,11 @@ void CpuFronts::set_up() {
         front.reciprocal = class_reciprocal(c);
         for (unsigned w = 0; w < slot_words; ++w) front.full[w] = all_slots(c, w);
     }
-    if (defences::random) random = 1;
+    if (defences::draws) random = 1;
 }
 
 void Slabs::seed(uint64_t entropy) {
-    if (!defences::random) return;
+    if (!defences::draws) return;
     for (Word i = 0; i < front_count_; ++i) {
         Word& random = fronts_of(i).random;
         Word next = atomic::load<atomic::relaxed>(random) ^ static_cast<Word>(entropy ^ entropy >> 32);
@@ -230,7 +230,7 @@ bool Slabs::settle_pending(unsigned most) {
         Word page;
         while ((page = Pending(region, among_).take()) != Region::none) {
             // To give a large block's pages back takes as long as to look at several slabs.
-            unsigned const work = region.what(page) == tag::leaving ? 3 : 1;
+            unsigned const work = tag::state(region.what(page)) == tag::leaving ? 3 : 1;
             most = most > work ? most - work : 0;
             settle(region, page);
             if (most != 0) continue;
@@ -276,7 +276,7 @@ inline void Slabs::settle(Region& region, Word page) {
     // Acquire: pairs with the claim of a large block.
     unsigned const c = atomic::load<atomic::acquire>(region.tag(page));
     if (!tag::is_slab(static_cast<uint8_t>(c))) {
-        if (c == tag::leaving) free_run(region, page);
+        if (tag::state(c) == tag::leaving) free_run(region, page);
         return;
     }
     if (!has_room(region.slots(page))) return;

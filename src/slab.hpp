@@ -75,8 +75,9 @@ static_assert(sizeof(Front) == front_words * sizeof(Word));
 // The fronts of one CPU.
 struct alignas(64) CpuFronts {
     Front of_class[class_count];
-    uint8_t busy;  // a call is at them
-    Word random;   // the last number drawn (defence random)
+    uint8_t busy;      // a call is at them
+    Word random;       // the last number drawn (defences random and guard)
+    Word until_guard;  // small requests before the next that is given a guard (guards.hpp)
 
     [[gnu::cold]] void set_up();
 };

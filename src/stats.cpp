@@ -7,7 +7,7 @@
 namespace slabheap {
 
 size_t HeapCore::used_bytes() const {
-    size_t used = large_pages() << page_shift;
+    size_t used = (large_pages() << page_shift) - idle_bytes();
     for (unsigned c = 0; c < class_count; ++c) used += live(c) * class_size(c);
     return used;
 }
@@ -25,7 +25,7 @@ void HeapCore::stats(slab_stats& out) const {
     out.failures = atomic::load<atomic::relaxed>(failures_);
     out.faults = atomic::load<atomic::relaxed>(faults_);
     out.requested_bytes_total = requested_;
-    out.taken_bytes_total = taken_pages_ << page_shift;
+    out.taken_bytes_total = (taken_pages_ << page_shift) + guards_.taken;
     if (!initialised()) return;
     out.class_count = class_count;
     for (unsigned c = 0; c < class_count; ++c) {
@@ -58,6 +58,12 @@ void HeapCore::walk(slab_visitor visit, void* context) {
             if (tag::is_slab(what)) walk_slab(r, page, what, visit, context);
             if (what == tag::large)
                 visit(shadow::pointer_to(page << page_shift), pages << page_shift, context);
+            if constexpr (defences::guard) {
+                if (r.has_guarded_block(page)) {
+                    Region::Placed const block = r.guarded_block(page);
+                    visit(reinterpret_cast<void*>(block.start), block.size, context);
+                }
+            }
             page = r.next_head(page + pages);
         }
     }

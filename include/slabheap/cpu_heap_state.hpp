@@ -55,6 +55,10 @@ enum class Way { front, pool };
 // was done, because what is free is wanted in the pools just now.
 enum class Freed { done, large, not_a_block, wrong_size, closed };
 
+// What became of the guard behind a large block that is to be resized: there is none in the way, it is open
+// and to be closed again, or it cannot be opened.
+enum class Opening { none, open, stuck };
+
 // Where a search goes on.
 struct Cursor {
     unsigned region;
@@ -104,6 +108,9 @@ public:
     size_t block_size(uintptr_t address) const;
     bool slot_fits(uintptr_t address, size_t size, size_t align) const;
     bool resize_run(uintptr_t address, size_t size, size_t align);
+    Opening open_guard(uintptr_t address, size_t size);
+    void close_guard(uintptr_t address);
+    void return_resting();
 
     Diagnosis examine(uintptr_t address, bool is_locked) const;
     void report(CallSite site, uintptr_t address, Claim const& expected, Diagnosis const& found);
@@ -125,6 +132,7 @@ public:
     slab_oom_hook set_oom_hook(slab_oom_hook hook);
     void seed(uint64_t entropy);
     slab_barrier_hook set_barrier_hook(slab_barrier_hook hook);
+    bool set_guard_hooks(slab_guard_hook protect, slab_guard_hook unprotect, size_t one_in);
     slab_barrier_hook barrier_hook() const;
     size_t inject_failures(slab_injection const* plan);
 

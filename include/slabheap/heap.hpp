@@ -70,6 +70,7 @@ public:
     slab_oom_hook set_oom_hook(slab_oom_hook hook);
     void seed(uint64_t entropy);
     size_t inject_failures(const slab_injection* plan);  // in archives with -Dfault_injection=true
+    bool set_guard_hooks(slab_guard_hook protect, slab_guard_hook unprotect, size_t one_in);
 
 private:
     // The heap's state, opaque so that this header depends on no build option. All zero: not initialised.

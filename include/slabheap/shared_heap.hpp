@@ -176,6 +176,10 @@ public:
     size_t inject_failures(const slab_injection* plan) {
         return held([&] { return core_.inject_failures(plan); });
     }
+    // False: the archive was built without guards.
+    bool set_guard_hooks(slab_guard_hook protect, slab_guard_hook unprotect, size_t one_in) {
+        return core_.set_guard_hooks(protect, unprotect, one_in);
+    }
 
     // Puts back what the fronts of a CPU have that will not call again, or not for long.
     void empty_fronts(size_t cpu) { empty(core_.fronts_of(cpu)); }
@@ -271,6 +275,7 @@ private:
 
     // Gives everything that is free back to the pages. The lock is dropped again and again.
     [[gnu::noinline]] void gather(CpuFronts* fronts) {
+        core_.return_resting();
         settle_all();
         empty(fronts);
         if (close(fronts)) {
@@ -399,9 +404,12 @@ private:
         return to;
     }
     [[gnu::noinline]] bool resize_run(void* ptr, Request const& request) {
-        if (!acquire(may_wait())) return false;
-        bool const fits = core_.resize_run(number(ptr), request.size, request.align);
-        lock_.unlock();
+        Opening const guard = core_.open_guard(number(ptr), request.size);
+        if (guard == Opening::stuck) return false;
+        bool const holds = acquire(may_wait());
+        bool const fits = holds && core_.resize_run(number(ptr), request.size, request.align);
+        if (holds) lock_.unlock();
+        if (guard == Opening::open) core_.close_guard(number(ptr));
         return fits;
     }
 

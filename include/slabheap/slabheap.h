@@ -113,6 +113,7 @@ struct slab_fault {
 typedef void (*slab_fault_handler)(const struct slab_fault *);
 typedef int (*slab_oom_hook)(size_t size, size_t align);
 typedef int (*slab_barrier_hook)(void);
+typedef int (*slab_guard_hook)(void *pages, size_t size);
 typedef void (*slab_visitor)(void *block, size_t size, void *context);
 
 /* One size class. */
@@ -305,6 +306,24 @@ slab_oom_hook slab_heap_set_oom_hook(slab_oom_hook hook);
  * instructions for each CPU.
  */
 void slab_heap_seed(uint64_t entropy);
+
+/*
+ * Guard pages, in an archive with the defence guard: sets what makes pages fault at any access, and what undoes
+ * it. From then on a page that faults follows each block of whole pages, and one small request in one_in (on the
+ * average; 0: none) gets a block that ends where such a page begins; freed, that block faults itself until eight
+ * more such blocks were freed, or memory runs short. No size and no figure has the guards in it; usable_size of
+ * such a small block is the size that was asked for, rounded up to a multiple of 16 and of its alignment.
+ *
+ * Both hooks get whole pages, and return non-zero, or 0 if it cannot be done: where protect cannot, the block has
+ * no guard; what unprotect cannot undo stays out of use for good. unprotect may get several ranges that were
+ * protected at once, and pages of which protect said that it cannot. They are called in the context of the call
+ * that allocates, resizes or frees (T, I or N), never with the page lock held; a hook that allocates is called for
+ * what it allocates. When memory is short, blocks are given without guards, rather than not at all.
+ *
+ * protect null: no more guards; those that are there stay, and unprotect null leaves them the hook that was set.
+ * At any time; the next small request of each CPU has a guard. Returns 1, or 0 when there are no guards in this archive, and nothing is done.
+ */
+int slab_heap_set_guard_hooks(slab_guard_hook protect, slab_guard_hook unprotect, size_t one_in);
 
 /*
  * Writes one sentence about a fault: the call, the address, what the block is, what was expected, the likely

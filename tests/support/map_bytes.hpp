@@ -87,7 +87,8 @@ public:
             case MapByte::closed_section:
             case MapByte::between: return false;
             case MapByte::tag_idle:
-                return !tag::is_freed_slab(after) && after != tag::freed_large && after != tag::none;
+                return !tag::is_freed_slab(after) && tag::state(after) != tag::freed_large &&
+                       after != tag::none;
             case MapByte::handed_slab: return handed_must_be_noticed(bytes_[byte], after);
             case MapByte::known: return known_must_be_noticed(byte, after);
             default: return true;

@@ -10,7 +10,7 @@
 #include <cstring>
 #include <vector>
 
-#include "page_map.hpp"
+#include "page_allocator.hpp"
 #include "shared_test_heap.hpp"
 
 namespace slabheap::test {
@@ -241,6 +241,12 @@ TEST(DefencesOfALayout, ItsUserMayUseWhatWasAskedForIfACanaryIsBehindIt) {
         EXPECT_EQ(size, usable.min);
         EXPECT_EQ(canary ? size : real_size(size), usable.max);
     }
+}
+
+TEST(GuardHooks, AreKeptWhereThereAreGuards) {
+    TestHeap test(64 * KiB);
+    const slab_guard_hook hook = [](void*, size_t) { return 1; };
+    EXPECT_EQ(guard, test.heap.set_guard_hooks(hook, hook, 0));
 }
 
 TEST(DefencesFill, FillsAndFindsEachByteOfEachRange) {

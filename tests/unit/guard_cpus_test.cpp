@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: MIT
+//
+// Guards where CPUs share a heap: in NMIs, when a hook calls the heap, under threads; and what the audit says
+// of them. For archives with guards.
+#include "cpu_heap.hpp"
+#include "guarded_heap.hpp"
+#include "storm.hpp"
+
+#include <array>
+
+namespace slabheap::test {
+namespace {
+
+using GuardCpus = GuardsTest<CpusTestHeap<2>>;
+
+TEST_F(GuardCpus, AnNmiThatGetsNoLockFreesAndTellsAsOthersDo) {
+    guard_one_in(1);
+    void* const large = heap.allocate(pages(2));
+    void* const small = heap.allocate(100);
+    machine.is_nmi = machine.held_by_other = true;
+    heap.free(bytes(small) + 16);
+    expect_fault(SLAB_FAULT_INTERIOR, bytes(small) + 16, small, 112);
+    for (void* const block : {large, small}) {
+        heap.free(block);
+        heap.free(block);
+        expect_fault(SLAB_FAULT_DOUBLE_FREE, block, block, block == small ? 112 : pages(2));
+    }
+    machine.is_nmi = machine.held_by_other = false;
+    EXPECT_EQ(small, Access::read(small));
+    EXPECT_FALSE(guards.is_closed(bytes(large) + pages(2)));
+    EXPECT_EQ(0u, used());
+    void* const all = heap.heap().allocate_pages(heap.stats().total_bytes / page_size);
+    EXPECT_NE(nullptr, all);
+    heap.free(all);
+}
+
+TEST_F(GuardCpus, AnNmiThatMayNotResizeLeavesTheGuardClosed) {
+    void* const block = heap.allocate(pages(2));
+    machine.is_nmi = machine.held_by_other = true;
+    EXPECT_EQ(nullptr, heap.reallocate(block, pages(3)));
+    machine.is_nmi = machine.held_by_other = false;
+    expect_guarded(block, pages(2), pages(2));
+    heap.free(block);
+}
+
+TEST_F(GuardCpus, AHookMayCallTheHeap) {
+    guard_one_in(1);
+    bool inside = false;
+    guards.meanwhile = [&] {
+        if (std::exchange(inside, true)) return;
+        heap.free(heap.allocate(300));
+        heap.free(heap.allocate(pages(3)));
+        inside = false;
+    };
+    for (int i = 0; i < 50; ++i) {
+        void* block = heap.allocate(64);
+        block = heap.reallocate(block, pages(2));
+        block = heap.reallocate(block, pages(5));
+        EXPECT_TRUE(heap.audits());
+        heap.free(block);
+    }
+    EXPECT_EQ(0u, used());
+}
+
+TEST_F(GuardCpus, EachCpuHasTurnsOfItsOwn) {
+    guard_one_in(1000);
+    for (machine.cpu = 0; machine.cpu < 2; ++machine.cpu) {
+        void* const block = heap.allocate(64);
+        EXPECT_TRUE(guards.is_closed(bytes(block) + 64)) << "the first of CPU " << machine.cpu;
+        heap.free(block);
+    }
+    machine.cpu = 0;
+    guard_one_in(1);
+    void* const block = heap.allocate(64);
+    EXPECT_TRUE(guards.is_closed(bytes(block) + 64)) << "not after a thousand more";
+    heap.free(block);
+}
+
+struct OpenHeap : HeapCore {
+    using HeapCore::guards_;
+};
+
+TEST(GuardAudit, TellsWhatContradictsAGuard) {
+    TestMemory memory(1 * MiB);
+    PageGuards guards;
+    OpenHeap heap{};
+    ASSERT_EQ(SLAB_OK, heap.init(address_of(memory.start()), memory.size()));
+    heap.set_guard_hooks(PageGuards::protect, PageGuards::unprotect, 1);
+    const auto audit = [&]() -> std::string {
+        slab_audit result;
+        heap.audit(&result);
+        return result.invariant == nullptr ? "" : result.invariant;
+    };
+    const auto expect_when = [&](auto& place, auto broken, const char* sentence) {
+        const auto sound = std::exchange(place, broken);
+        EXPECT_EQ(sentence, audit());
+        place = sound;
+        EXPECT_EQ("", audit());
+    };
+    Region& region = heap.region(0);
+    const Word large = address_of(heap.allocate(pages(3), 8)) / page_size;
+    const Word small = address_of(heap.allocate(100, 8)) / page_size;
+    void* const freed = heap.allocate(100, 8);
+    heap.deallocate_slow(freed, site);
+    const Word resting = address_of(freed) / page_size;
+    EXPECT_EQ("", audit());
+
+    const char* const one_guard = "behind the pages of a block is one guard";
+    const char* const counted = "the bytes that guards take are counted exactly";
+    const char* const rests = "what rests is the run of a small block";
+    const char* const head = "a page is free or belongs to a head";
+    expect_when(region.tag(large), tag::in_form(tag::large, tag::small_with_guard), one_guard);
+    expect_when(region.tag(large), tag::large, counted);
+    expect_when(region.tag(large), uint8_t{0x90}, head);
+    expect_when(region.tag(large), tag::in_form(tag::reserved, tag::with_guard), head);
+    expect_when(region.handed(small)[0], Handed::Number{1}, counted);
+    expect_when(region.tag(small), tag::in_form(tag::large, tag::with_guard), counted);
+    expect_when(region.tag(resting), tag::in_form(tag::large, tag::small_with_guard), rests);
+    expect_when(heap.guards_.idle, heap.guards_.idle + 16, counted);
+    uintptr_t& last = heap.guards_.resting[GuardsOn::most_resting - 1];
+    expect_when(last, large * page_size, rests);
+    expect_when(last, resting * page_size + 16, rests);
+    expect_when(last, uintptr_t{page_size}, rests);
+}
+
+// What threads do behind each other's backs: blocks are freed by others, and the heap is audited meanwhile.
+class GuardStorm : public Storm {
+protected:
+    static int set(void* start, size_t size, int access) { return mprotect(start, size, access) == 0; }
+};
+
+TEST_F(GuardStorm, ThreadsFreeEachOthersBlocks) {
+    weather(8 * MiB, [] {
+        slab_heap_set_guard_hooks(
+            [](void* start, size_t size) { return set(start, size, PROT_NONE); },
+            [](void* start, size_t size) { return set(start, size, PROT_READ | PROT_WRITE); }, 4);
+        static std::array<std::atomic<void*>, 200> places;
+        in_threads(3, [](unsigned number) {
+            Random random(number);
+            for (size_t i = 0; i < steps / 4; ++i) {
+                checked_free(places[random.below(places.size())].exchange(allocate(random_size(random), i)));
+                if (number == 0 && i % 500 == 0) {
+                    EXPECT_EQ(SLAB_OK, slab_heap_check());
+                }
+            }
+        });
+        for (std::atomic<void*>& place : places) checked_free(place);
+    });
+}
+
+}  // namespace
+}  // namespace slabheap::test
