@@ -9,9 +9,10 @@
 //   poison       a freed block is filled with a pattern, and a slot that is handed out must still be full of
 //                it: what was written after a free is told, if it was written by then
 //   quarantine   a freed slot is not handed out until so many further slots of its class were freed by its
-//   CPU random       which slot is handed out next is drawn by lot tracking     who allocated a block, or
-//   freed it last, is kept in the page map, and told with a fault canary       the bytes between the size
-//   that was asked for and the end of the block are filled with a
+//                CPU
+//   random       which slot is handed out next is drawn by lot
+//   tracking     who allocated a block, or freed it last, is kept in the page map, and told with a fault
+//   canary       the bytes between the size that was asked for and the end of the block are filled with a
 //                pattern, which must be there when the block is given back; the size is kept in the page map
 //   guard        pages around blocks fault, if the kernel says how to make them (guards.hpp)
 //

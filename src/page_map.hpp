@@ -43,7 +43,7 @@ constexpr uint8_t reserved = 0x82;  // first page of a reserved range
 constexpr uint8_t leaving = 0x83;   // first page of a large block that is freed, and still holds its pages
 // The same, while defences fill it, or the run of a small block rests; two bits from large.
 constexpr uint8_t retiring = 0x85;
-constexpr uint8_t none = 0xff;      // never was a slab, nor the first page of anything
+constexpr uint8_t none = 0xff;  // never was a slab, nor the first page of anything
 // Each of these but a reserved range has two more forms, where there are guards: the run's last page is one;
 // and what it guards is a small block, at the end of the page before it (guards.hpp).
 constexpr uint8_t with_guard = 0x08;
