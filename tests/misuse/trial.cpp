@@ -50,6 +50,8 @@ void Trial::audit() {
         caught_ = Outcome::caught_by_the_audit;
 }
 
+Outcome Trial::outcome_of_access() { return current->harm_ ? Outcome::not_caught : current->now_; }
+
 unsigned Trial::reports() const { return __atomic_load_n(&reports_, __ATOMIC_RELAXED); }
 
 Outcome Trial::outcome() const {

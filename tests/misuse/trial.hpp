@@ -75,6 +75,9 @@ public:
     // Whether somebody else has come to harm.
     void harm(bool has_come) { harm_ = harm_ || has_come; }
 
+    // What an access that faults now makes of the trial that is going on.
+    static Outcome outcome_of_access();
+
     // The reports so far.
     unsigned reports() const;
     Outcome outcome() const;
@@ -88,7 +91,9 @@ private:
     template <class Act>
     void during(Outcome if_reported, Act act) {
         now_ = if_reported;
+        __atomic_signal_fence(__ATOMIC_SEQ_CST);  // an access, too, may ask what it is now
         act();
+        __atomic_signal_fence(__ATOMIC_SEQ_CST);
         now_ = Outcome::wrong_report;
     }
     static void hear(const slab_fault* fault);
