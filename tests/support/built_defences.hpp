@@ -26,6 +26,19 @@ inline constexpr bool fills_blocks = true;
 inline constexpr bool fills_blocks = false;
 #endif
 
+// Is the block freed last handed out first? Not where blocks rest in a quarantine, or are drawn by lot.
+#if defined SLABHEAP_QUARANTINE || defined SLABHEAP_RANDOM
+inline constexpr bool is_lifo = false;
+#else
+inline constexpr bool is_lifo = true;
+#endif
+
+// Is this what a request has to get after the block was freed: that block, or, where slots are not reused at
+// once, any?
+constexpr bool is_next(const void* freed_last, const void* got) {
+    return is_lifo ? got == freed_last : got != nullptr;
+}
+
 // The bytes that may be used of a block of `real` bytes, when `asked` were asked for: behind them is the
 // canary, if there is one.
 constexpr size_t usable(size_t asked, size_t real) {

@@ -23,8 +23,22 @@ constexpr size_t by_set(size_t seed, size_t fine) {
     return fine_set ? fine : seed;
 }
 
-// A page map takes at most one of so many bytes of a region, from 1 MiB on.
-inline constexpr size_t map_share = has_canary ? by_set(20, 10) : by_set(50, 25);
+// The bytes that the map of a region of 1 MiB or more takes at most: 2 %, with the fine classes 4 %, and what
+// defences note in it of each page.
+constexpr size_t most_map_bytes(size_t region) {
+    constexpr size_t marks = page_size / by_set(64, 32);
+    size_t noted = 0;
+#ifdef SLABHEAP_CANARY
+    noted += marks * sizeof(uint16_t);
+#endif
+#ifdef SLABHEAP_TRACKING
+    noted += marks * sizeof(size_t);
+#endif
+#ifdef SLABHEAP_RANDOM
+    noted += by_set(1, 2) * sizeof(uint64_t);
+#endif
+    return region / by_set(50, 25) + region / page_size * noted;
+}
 
 // The class that a request takes, by its size: the smallest that has the request's size and is a multiple of
 // its alignment; 0 when the request takes pages.

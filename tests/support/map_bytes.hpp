@@ -89,7 +89,7 @@ public:
             case MapByte::tag_idle:
                 return !tag::is_freed_slab(after) && tag::state(after) != tag::freed_large &&
                        after != tag::none;
-            case MapByte::handed_slab: return handed_must_be_noticed(bytes_[byte], after);
+            case MapByte::handed_slab: return handed_must_be_noticed(byte, after);
             case MapByte::known: return known_must_be_noticed(byte, after);
             default: return true;
         }
@@ -165,21 +165,24 @@ private:
                 MapByte slots = slab ? MapByte::slots_slab : head ? run : MapByte::idle_page;
                 mark(region_.slots(page) + i, sizeof(Word), {slots, part, page, nullptr});
                 MapByte const handed = slab ? MapByte::handed_slab : MapByte::idle_page;
-                mark(region_.handed(page) + i, 1, {handed, part, page, nullptr});
+                mark(region_.handed(page) + i, sizeof(Handed::Number), {handed, part, page, nullptr});
             }
         }
     }
 
-    // How many slots were handed out only matters where a slot that is in use would be one that never was.
-    bool handed_must_be_noticed(Byte const& byte, uint8_t after) const {
+    // Which slots were handed out only matters where a slot that is in use would be one that never was.
+    bool handed_must_be_noticed(size_t offset, uint8_t after) const {
+        Byte const& byte = bytes_[offset];
         unsigned const size_class = region_.tag(byte.number);
-        Word const all = all_slots(size_class, byte.part);
-        if (after > popcount(all)) return true;
-        Word const free = region_.slots(byte.number)[byte.part];
-        for (unsigned digit = after; digit < popcount(all); ++digit) {
-            unsigned const slot = first_slot(byte.part) + digit;
-            bool const is_free = (free & bit(digit)) != 0;
-            if (!is_free && heap_.front_with(byte.number, size_class, slot) == nullptr) return true;
+        Handed::Number const* const place = region_.handed(byte.number) + byte.part;
+        Handed::Number number = *place;
+        reinterpret_cast<uint8_t*>(&number)[offset - offset_of(place)] = after;
+        if (!Handed::is_sound(number, size_class, byte.part)) return true;
+        Word const never = all_slots(size_class, byte.part) & ~Handed::slots(number);
+        Word left = never & ~region_.slots(byte.number)[byte.part];
+        for (; left != 0; left &= left - 1) {
+            unsigned const slot = first_slot(byte.part) + lowest_bit(left);
+            if (heap_.front_with(byte.number, size_class, slot) == nullptr) return true;
         }
         return false;
     }

@@ -138,13 +138,16 @@ TEST(Alloc, TheBlockFreedLastComesFirst) {
         void* first = test.heap.allocate({size, 1});
         void* second = test.heap.allocate({size, 1});
         test.heap.deallocate(first);
-        EXPECT_EQ(first, test.heap.allocate({size, 1})) << size;
+        void* next = test.heap.allocate({size, 1});
+        EXPECT_TRUE(is_next(first, next)) << size;
         test.heap.deallocate(second);
-        test.heap.deallocate(first);
-        EXPECT_EQ(first, test.heap.allocate({size, 1})) << size;
-        EXPECT_EQ(second, test.heap.allocate({size, 1})) << size;
-        test.heap.deallocate(first);
-        test.heap.deallocate(second);
+        test.heap.deallocate(next);
+        next = test.heap.allocate({size, 1});
+        EXPECT_TRUE(is_next(first, next)) << size;
+        void* last = test.heap.allocate({size, 1});
+        EXPECT_TRUE(is_next(second, last)) << size;
+        test.heap.deallocate(next);
+        test.heap.deallocate(last);
     }
 }
 

@@ -177,7 +177,7 @@ protected:
                 break;
         }
         model.freed(address);
-        if (!block.run && chance(30)) {
+        if (is_lifo && !block.run && chance(30)) {
             ASSERT_EQ(pointer(address), heap.allocate({block.size, alignment_of(block.size)}))
                 << "the block freed last comes first";
             fill_anew(address, model.allocated(address, block.size, false));
