@@ -7,10 +7,11 @@
 //     reach MILLISECONDS TEST            the same, without a mutant; then what places the test came by
 //
 // Tests run in a process forked from this one, which has run none: so a mutant can break nothing but its own.
-// At the first failure that process ends.
+// At the first failure that process ends. Memory lies at the same addresses each time, if the system lets it.
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/personality.h>
 #include <sys/resource.h>
 #include <sys/time.h>
 #include <sys/wait.h>
@@ -127,6 +128,14 @@ void* shared_memory(size_t size, void* place = nullptr) {
                 MAP_SHARED | MAP_ANONYMOUS | (place != nullptr ? MAP_FIXED : 0), -1, 0);
 }
 
+// Starts this program anew, without random addresses.
+void fix_addresses(char** arguments) {
+    const int now = personality(0xffffffff);
+    if (now == -1 || (now & ADDR_NO_RANDOMIZE) != 0) return;
+    if (personality(static_cast<unsigned>(now) | ADDR_NO_RANDOMIZE) == -1) return;
+    execv("/proc/self/exe", arguments);
+}
+
 void list() {
     const auto& all = *testing::UnitTest::GetInstance();
     for (int i = 0; i < all.total_test_suite_count(); ++i) {
@@ -140,6 +149,7 @@ void list() {
 }  // namespace
 
 int main(int count, char** arguments) {
+    fix_addresses(arguments);
     at_test = static_cast<char*>(shared_memory(most_name));
     testing::InitGoogleTest(&count, arguments);
     auto& listeners = testing::UnitTest::GetInstance()->listeners();
