@@ -218,9 +218,9 @@ TEST_P(BuddyOverPages, SearchFindsTheLowestRunWhereverBlockBordersLie) {
 
 INSTANTIATE_TEST_SUITE_P(Ranges, BuddyOverPages,
                          ::testing::Values(PageRange{1, 9}, PageRange{7, 8}, PageRange{64, 128},
-                                           PageRange{64, 192}, PageRange{60, 70}, PageRange{63, 193},
-                                           PageRange{1, 1000},
+                                           PageRange{60, 70}, PageRange{63, 193}, PageRange{1, 1000},
                                            PageRange{4096, 8192}, PageRange{4095, 8193},
+                                           PageRange{4096, 12288},
                                            PageRange{4000, 4200}, PageRange{262100, 262200},
                                            PageRange{5, 20005}, PageRange{end_of_pages - 8, end_of_pages},
                                            PageRange{end_of_pages - 5000, end_of_pages}));

@@ -146,10 +146,10 @@ TEST_F(Claims, ALargeBlockIsClaimedOnceAndSettledOnce) {
     EXPECT_TRUE(is_live(small));
 }
 
-// While another CPU fills what it has claimed.
-TEST_F(Claims, ALargeBlockThatDefencesAreAtIsFreeAlready) {
+// While another CPU fills what it has claimed, or is about to give the pages back.
+TEST_F(Claims, ALargeBlockThatAnotherCpuIsFreeingIsFreeAlready) {
     const uintptr_t block = allocate(3 * page_size);
-    region().tag(block >> page_shift) = tag::retiring;
+    region().tag(block >> page_shift) = defences::touch_blocks ? tag::retiring : tag::leaving;
     EXPECT_EQ(Freed::not_a_block, free(block));
     for (const bool is_locked : {false, true}) {
         EXPECT_EQ(SLAB_FAULT_DOUBLE_FREE, heap_.examine(block, is_locked).kind);

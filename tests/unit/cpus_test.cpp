@@ -126,6 +126,24 @@ TEST_F(Cpus, ASecondFreeIsToldWhicheverCpuItComesFrom) {
     EXPECT_EQ(0u, test.stats().used_bytes);
 }
 
+TEST_F(Cpus, ABlockThatIsSaidToBeLargerIsTold) {
+    void* const block = test.allocate(100);
+    test.heap.deallocate(block, {1000, 8}, site);
+    test.expect_fault(SLAB_FAULT_WRONG_SIZE, block);
+    test.heap.deallocate(block, {100, 8}, site);
+    EXPECT_FALSE(test.heap.owns(block));
+}
+
+TEST_F(Cpus, ABlockThatMovesToAnAlignmentMayShrink) {
+    void* const block = test.allocate(200);
+    fill(block, 200);
+    void* const moved = test.heap.reallocate(block, {10, page_size}, site);
+    ASSERT_NE(nullptr, moved);
+    EXPECT_EQ(0u, address_of(moved) % page_size);
+    EXPECT_FALSE(test.heap.owns(block));
+    EXPECT_TRUE(is_filled(moved, 10));
+}
+
 TEST_F(Cpus, AnNmiGetsWhatItsFrontHas) {
     void* block = nullptr;
     void* const first = allocate_on(1, 100);
