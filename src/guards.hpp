@@ -7,7 +7,6 @@
 //   a small block     | unused, block | guard |      one request in N has a run of its own; it ends where its
 //                                                    page ends, so that the first byte behind it faults
 //   and when freed    | guard | guard |              its page faults, too, while it rests: until as many
-//   small
 //                                                    blocks as a ring holds were freed after it, or memory
 //                                                    runs short
 //
