@@ -19,6 +19,21 @@ inline constexpr bool has_poison = true;
 #else
 inline constexpr bool has_poison = false;
 #endif
+#ifdef SLABHEAP_TRACKING
+inline constexpr bool has_tracking = true;
+#else
+inline constexpr bool has_tracking = false;
+#endif
+#ifdef SLABHEAP_RANDOM
+inline constexpr bool has_random = true;
+#else
+inline constexpr bool has_random = false;
+#endif
+#ifdef SLABHEAP_QUARANTINE
+inline constexpr bool has_quarantine = true;
+#else
+inline constexpr bool has_quarantine = false;
+#endif
 // Is a block written, all of it, when it is allocated or freed?
 #if defined SLABHEAP_POISON || defined SLABHEAP_ZERO_ALLOC || defined SLABHEAP_ZERO_FREE
 inline constexpr bool fills_blocks = true;
@@ -27,11 +42,7 @@ inline constexpr bool fills_blocks = false;
 #endif
 
 // Is the block freed last handed out first? Not where blocks rest in a quarantine, or are drawn by lot.
-#if defined SLABHEAP_QUARANTINE || defined SLABHEAP_RANDOM
-inline constexpr bool is_lifo = false;
-#else
-inline constexpr bool is_lifo = true;
-#endif
+inline constexpr bool is_lifo = !has_quarantine && !has_random;
 
 // Is this what a request has to get after the block was freed: that block, or, where slots are not reused at
 // once, any?

@@ -26,17 +26,9 @@ constexpr size_t by_set(size_t seed, size_t fine) {
 // The bytes that the map of a region of 1 MiB or more takes at most: 2 %, with the fine classes 4 %, and what
 // defences note in it of each page.
 constexpr size_t most_map_bytes(size_t region) {
-    constexpr size_t marks = page_size / by_set(64, 32);
-    size_t noted = 0;
-#ifdef SLABHEAP_CANARY
-    noted += marks * sizeof(uint16_t);
-#endif
-#ifdef SLABHEAP_TRACKING
-    noted += marks * sizeof(size_t);
-#endif
-#ifdef SLABHEAP_RANDOM
-    noted += by_set(1, 2) * sizeof(uint64_t);
-#endif
+    constexpr size_t of_mark = (has_canary ? sizeof(uint16_t) : 0) + (has_tracking ? sizeof(size_t) : 0);
+    constexpr size_t of_word = has_random ? sizeof(uint64_t) : 0;
+    constexpr size_t noted = page_size / by_set(64, 32) * of_mark + by_set(1, 2) * of_word;
     return region / by_set(50, 25) + region / page_size * noted;
 }
 
