@@ -254,7 +254,7 @@ FoundBlock CpuHeap::next_block(uintptr_t address) {
             if (what == tag::large && page << page_shift >= address)
                 return {page << page_shift, r.run_pages(page) << page_shift};
             if constexpr (defences::guard) {
-                if (r.has_guarded_block(page) && page << page_shift >= address)
+                if (r.has_guarded_block(page))
                     return {r.guarded_block(page).start, r.guarded_block(page).size};
             }
             if (left-- == 0) return {page << page_shift, 0};

@@ -20,6 +20,8 @@ TEST_F(GuardCpus, AnNmiThatGetsNoLockFreesAndTellsAsOthersDo) {
     machine.is_nmi = machine.held_by_other = true;
     heap.free(bytes(small) + 16);
     expect_fault(SLAB_FAULT_INTERIOR, bytes(small) + 16, small, 112);
+    heap.free(bytes(large) + page_size);
+    expect_fault(SLAB_FAULT_NEVER_ALLOCATED, bytes(large) + page_size, nullptr, 0);
     for (void* const block : {large, small}) {
         heap.free(block);
         heap.free(block);
@@ -70,10 +72,26 @@ TEST_F(GuardCpus, EachCpuHasTurnsOfItsOwn) {
         heap.free(block);
     }
     machine.cpu = 0;
-    guard_one_in(1);
-    void* const block = heap.allocate(64);
-    EXPECT_TRUE(guards.is_closed(bytes(block) + 64)) << "not after a thousand more";
-    heap.free(block);
+    for (const size_t one_in : {SIZE_MAX, size_t{1}}) {
+        guard_one_in(one_in);
+        void* const block = heap.allocate(64);
+        EXPECT_TRUE(guards.is_closed(bytes(block) + 64)) << "the first after the hooks were set";
+        heap.free(block);
+    }
+}
+
+// What has interrupted a call at the fronts takes a slot: turns are counted there.
+TEST(GuardFronts, WhoFindsThemBusyGetsNoGuard) {
+    SharedTestHeap<> test(2 * MiB, 2);
+    PageGuards guards;
+    EXPECT_TRUE(test.heap.set_guard_hooks(PageGuards::protect, PageGuards::unprotect, 1));
+    uint8_t& busy = reinterpret_cast<CpuFronts*>(test.fronts.start())->busy;
+    busy = 1;
+    void* const block = test.allocate(48);
+    busy = 0;
+    EXPECT_EQ(0u, address_of(block) % 64);
+    EXPECT_TRUE(guards.closed.empty());
+    test.free(block);
 }
 
 struct OpenHeap : HeapCore {
@@ -81,7 +99,7 @@ struct OpenHeap : HeapCore {
 };
 
 TEST(GuardAudit, TellsWhatContradictsAGuard) {
-    TestMemory memory(1 * MiB);
+    TestMemory memory(8 * MiB);
     PageGuards guards;
     OpenHeap heap{};
     ASSERT_EQ(SLAB_OK, heap.init(address_of(memory.start()), memory.size()));
@@ -121,6 +139,15 @@ TEST(GuardAudit, TellsWhatContradictsAGuard) {
     expect_when(last, large * page_size, rests);
     expect_when(last, resting * page_size + 16, rests);
     expect_when(last, uintptr_t{page_size}, rests);
+    expect_when(last, address_of(memory.page(1024)), rests);  // of which nothing is known yet
+
+    // A free page that says it is a live block's: a free of what lies in it believes neither.
+    FaultRecorder faults;
+    heap.set_fault_handler(FaultRecorder::handler);
+    const Word free_page = region.search(8, 8);
+    region.tag(free_page) = tag::in_form(tag::large, tag::with_guard);
+    heap.deallocate_slow(reinterpret_cast<void*>(free_page * page_size + 64), site);
+    EXPECT_EQ(SLAB_FAULT_CORRUPT, faults.take().record.kind);
 }
 
 // What threads do behind each other's backs: blocks are freed by others, and the heap is audited meanwhile.

@@ -120,6 +120,7 @@ TYPED_TEST(GuardsTest, WhatIsNoBlocksStartIsTold) {
         this->heap.free(address);
         this->expect_fault(SLAB_FAULT_NEVER_ALLOCATED, address, nullptr, 0);
     }
+    EXPECT_FALSE(this->heap.heap().owns(this));
     EXPECT_TRUE(this->heap.heap().owns(small));
     EXPECT_TRUE(this->heap.heap().owns(large));
     this->heap.free(small, 97);
