@@ -24,8 +24,8 @@ LIBRARY = [*COMMON, "-O1", "-ffreestanding", "-fno-builtin", "-fno-exceptions", 
            "-fno-threadsafe-statics", "-fno-stack-protector", "-fvisibility=hidden", "-include",
            HERE / "mutation.hpp"]
 UNIT = [*COMMON, "-O0"]
-# Tests of something else than the library.
-OTHER_UNITS = {"memory_map"}
+# Tests of something else than the library, or of a build with an option that adds calls.
+OTHER_UNITS = {"memory_map", "fault_injection", "injection_plan", "guard", "guard_cpus"}
 # What a sample can do without: slow tests, of which few kill what no other test kills.
 SLOW_UNITS = {"interrupts", "threads", "thread_races"}
 # Of the library, but not in every program.
