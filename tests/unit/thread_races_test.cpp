@@ -15,7 +15,7 @@ namespace {
 class ThreadRaces : public Storm {
 protected:
     // Faults that were reported, by kind.
-    static inline std::array<std::atomic<size_t>, 8> faults;
+    static inline std::array<std::atomic<size_t>, SLAB_FAULT_WRITE_AFTER_FREE + 1> faults;
 
     static void count(const slab_fault* fault) { ++faults[static_cast<size_t>(fault->kind)]; }
     static size_t all_faults() {
