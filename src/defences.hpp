@@ -80,6 +80,9 @@ constexpr bool draws = random || guard;
 // Is there something to do with each block?
 constexpr bool touch_blocks = zero_alloc || zero_free || poison || canary || tracking || shadow::is_kept;
 
+// Is a large block in between for a while, when it is no longer live and does not leave yet?
+constexpr bool retire = touch_blocks || guard;
+
 // Is the size that was asked for kept?
 constexpr bool keep_sizes = canary || shadow::is_kept;
 

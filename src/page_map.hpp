@@ -59,7 +59,7 @@ constexpr T state(T t) {  // the tag without its form
 constexpr uint8_t in_form(uint8_t state, uint8_t form) { return static_cast<uint8_t>(state | form); }
 constexpr bool is_slab(uint8_t t) { return t < class_count; }
 constexpr bool is_leaving(uint8_t t) {
-    return state(t) == leaving || ((defences::touch_blocks || has_form(t)) && state(t) == retiring);
+    return state(t) == leaving || (defences::retire && state(t) == retiring);
 }
 constexpr bool is_freed_slab(uint8_t t) { return t >= freed_slab && t < freed_slab + class_count; }
 }  // namespace tag

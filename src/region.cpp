@@ -43,7 +43,7 @@ Region::Placed Region::guarded_block(Word head) const {
 
 Word Region::behind_guard(Word page) const {
     Word const head = extent(page).free ? page : head_of(page);
-    return head == page || head == none ? page : head + run_pages(head);
+    return head < page ? head + run_pages(head) : page;
 }
 
 Word Region::next_head(Word page) const {

@@ -139,7 +139,7 @@ private:
     void free_sized() {
         const uintptr_t block = any_block();
         if (block == 0) return heap_.deallocate(0, layout());
-        const auto [size, is_run, name] = heap_.live().at(block);
+        const size_t size = heap_.live().at(block).size;
         const size_t less = input_.byte(), shift = input_.below(13);
         const size_t align = heap_.alignment(block) >> shift;
         heap_.deallocate(block, {size - std::min(less, size), align == 0 ? 1 : align});
@@ -148,7 +148,7 @@ private:
     void free_and_allocate() {
         const uintptr_t block = any_block();
         if (block == 0) return;
-        const auto [size, is_run, name] = heap_.live().at(block);
+        const auto [size, is_run, pattern, usable] = heap_.live().at(block);
         const size_t align = heap_.alignment(block);
         heap_.deallocate(block);
         if (is_run) return;

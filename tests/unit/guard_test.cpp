@@ -125,8 +125,10 @@ TYPED_TEST(GuardsTest, WhatIsNoBlocksStartIsTold) {
     EXPECT_TRUE(this->heap.heap().owns(large));
     this->heap.free(small, 97);
     this->expect_fault(SLAB_FAULT_WRONG_SIZE, small, small, 96);
-    this->heap.free(small, 96, 8192);
-    this->expect_fault(SLAB_FAULT_WRONG_SIZE, small, small, 96);
+    for (const size_t align : {size_t{0}, size_t{3}, size_t{8192}}) {
+        this->heap.free(small, 96, align);
+        this->expect_fault(SLAB_FAULT_WRONG_SIZE, small, small, 96);
+    }
     this->heap.free_pages(small, 1);
     this->expect_fault(SLAB_FAULT_WRONG_SIZE, small, small, 96);
     this->heap.free(large, pages(3));
