@@ -64,8 +64,9 @@ protected:
         heap_.deallocate_slow(reinterpret_cast<void*>(block), CallSite{"slab_free", nullptr});
     }
     std::string audit() {
-        EXPECT_EQ(found_.invariant == nullptr ? SLAB_OK : SLAB_ERR_CORRUPT,
-                  (heap_.audit(&found_), heap_.audit(nullptr)));
+        const int status = heap_.audit(&found_);
+        EXPECT_EQ(found_.invariant == nullptr ? SLAB_OK : SLAB_ERR_CORRUPT, status);
+        EXPECT_EQ(status, heap_.audit(nullptr));
         return found_.invariant == nullptr ? "" : found_.invariant;
     }
     // Breaks something, expects the sentence and the page where it is, and mends it.
