@@ -36,10 +36,10 @@ void CpuFronts::set_up() {
 void Slabs::seed(uint64_t entropy) {
     if (!defences::draws) return;
     for (Word i = 0; i < front_count_; ++i) {
-        Word& random = fronts_of(i).random;
-        Word next = atomic::load<atomic::relaxed>(random) ^ static_cast<Word>(entropy ^ entropy >> 32);
+        Word& last = fronts_of(i).random;
+        Word next = atomic::load<atomic::relaxed>(last) ^ static_cast<Word>(entropy ^ entropy >> 32);
         for (unsigned turns = 0; turns < word_bits; ++turns) next = next_random(next + (next == 0) + i);
-        atomic::store<atomic::relaxed>(random, next + (next == 0));
+        atomic::store<atomic::relaxed>(last, next + (next == 0));
     }
 }
 
