@@ -39,8 +39,8 @@
  * sets another; when the handler returns, the call that was at fault has changed nothing (but the fault
  * counter).
  *
- * No call uses floating point, recursion, or more than 512 bytes of stack (640 on 32-bit machines). Arguments
- * fit in registers.
+ * No call uses floating point, recursion, or more than 512 bytes of stack (640 on 32-bit machines; in archives
+ * with defences 768). Arguments fit in registers.
  */
 #ifndef SLABHEAP_SLABHEAP_H
 #define SLABHEAP_SLABHEAP_H
