@@ -40,9 +40,8 @@ struct LonelyCpu : TestCpu {
     static bool is_alone(size_t) { return true; }
 };
 
-// CPUs that sleep, for instance: nobody has to pass a barrier.
-TEST(CpuPolicy, WhoIsAloneKeepsNobodyOut) {
-    HeapOf<LonelyCpu> test(64 * KiB, 4);
+template <class H>
+void use_up_without_a_barrier(H& test) {
     test.heap.set_barrier_hook([] {
         ADD_FAILURE() << "there is nobody to pass it";
         return 1;
@@ -52,19 +51,19 @@ TEST(CpuPolicy, WhoIsAloneKeepsNobodyOut) {
     test.free_all(blocks);
 }
 
+// CPUs that sleep, for instance: nobody has to pass a barrier.
+TEST(CpuPolicy, WhoIsAloneKeepsNobodyOut) {
+    HeapOf<LonelyCpu> test(64 * KiB, 4);
+    use_up_without_a_barrier(test);
+}
+
 struct CautiousCpu : TestCpu {
     static bool is_alone(size_t) { return false; }
 };
 
 TEST(CpuPolicy, NorDoesTheOnlyCpuEvenIfItDoesNotKnow) {
     HeapOf<CautiousCpu> test(64 * KiB);
-    test.heap.set_barrier_hook([] {
-        ADD_FAILURE() << "there is nobody to pass it";
-        return 1;
-    });
-    std::vector<void*> blocks = test.exhaust(page_size);
-    EXPECT_EQ(SLAB_OK, test.heap.audit(nullptr));
-    test.free_all(blocks);
+    use_up_without_a_barrier(test);
 }
 
 TEST(CpuPolicy, TheLockOfOneCpuIsTakenAsOnlyAnInterruptCanHoldIt) {
