@@ -53,7 +53,7 @@ void* HeapCore::prepare_block(uintptr_t address, size_t size) {
     }
     if (tracking) note(address, nullptr);
     shadow::open_block(address, size, address + block.size);
-    if (zero_alloc) fill(address, address + size, 0);
+    if (zero_alloc) fill(address, address + (canary ? size : block.size), 0);
     keep_size(address, block, size);
     if (canary) fill(address + size, address + block.size, canary_byte);
     return shadow::pointer_to(address);
@@ -95,13 +95,17 @@ Damage HeapCore::retire_block(uintptr_t address, Block block, const void* caller
     return damage;
 }
 
-void HeapCore::guard_tail_anew(uintptr_t address, size_t size, CallSite site) {
+void HeapCore::fill_tail_anew(uintptr_t address, size_t size, CallSite site) {
     Block const now = live_block(address);
     // A large block that has grown or shrunk has no tail where it was.
     Damage damage{};
     if (!now.is_large()) damage = tail_damage(address, now);
-    resize_shadow(address, now, size);
-    if (canary) fill(address + size, address + now.size, canary_byte);
+    if (keep_sizes) {
+        size_t const before = requested(address, now);
+        resize_shadow(address, now, size);
+        if (zero_alloc && before < size) fill(address + before, address + size, 0);
+    }
+    if (canary || fill_freed) fill(address + size, address + now.size, canary ? canary_byte : freed_byte);
     report(site, damage);
 }
 

@@ -4,8 +4,8 @@
 // is a build option (-Ddefences=..., or -Dhardening=full for a sensible set), and costs nothing when it is
 // off.
 //
-//   zero-alloc   a block is zeroed before its user gets it
-//   zero-free    and when it is given back
+//   zero-alloc   a block is zeroed before its user gets it, and what it grows by where it is
+//   zero-free    a block is zeroed when it is given back, and what a block gives back of itself
 //   poison       a freed block is filled with a pattern, and a slot that is handed out must still be full of
 //                it: what was written after a free is told, if it was written by then
 //   quarantine   a freed slot is not handed out until so many further slots of its class were freed by its

@@ -251,14 +251,15 @@ protected:
     }
     size_t requested_of(uintptr_t address, Block block) const;
     void resized(void* block, size_t size, CallSite site) {
-        if constexpr (defences::keep_sizes) guard_tail_anew(shadow::address_of(block), size, site);
+        if constexpr (defences::keep_sizes || defences::fill_freed)
+            fill_tail_anew(shadow::address_of(block), size, site);
     }
     void report(CallSite site, Damage const& damage) {
         if constexpr (defences::touch_blocks) {
             if (damage.at != 0) report_damage(site, damage);
         }
     }
-    void guard_tail_anew(uintptr_t address, size_t size, CallSite site);
+    void fill_tail_anew(uintptr_t address, size_t size, CallSite site);
     [[gnu::cold]] void report_damage(CallSite site, Damage const& damage);
 
     [[gnu::cold]] Diagnosis diagnose(uintptr_t address) const;

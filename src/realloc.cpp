@@ -17,8 +17,15 @@ bool HeapCore::resize_in_place(uintptr_t address, size_t size, size_t align) {
     Region& region = *region_of(address);
     Word const head = address >> page_shift;
     Word const guards = region.form(head) != 0;
-    if (pages > block.pages()) return grow_run(region, head, pages + guards);
-    if constexpr (shadow::is_kept) resize_shadow(address, block, size);  // while the pages are its own
+    uintptr_t const end = address + (pages << page_shift), end_before = address + block.size;
+    if (pages > block.pages()) {
+        bool const grows = grow_run(region, head, pages + guards);
+        if (defences::zero_alloc && grows) defences::fill(end_before, end, 0);
+        return grows;
+    }
+    // While the pages are its own:
+    if constexpr (shadow::is_kept) resize_shadow(address, block, size);
+    if (defences::fill_freed) defences::fill(end, end_before, defences::freed_byte);
     shrink_run(region, head, pages + guards);
     return true;
 }

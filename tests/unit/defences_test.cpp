@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 #include <vector>
 
 #include "page_allocator.hpp"
@@ -118,6 +119,50 @@ TYPED_TEST(Defences, AFreedBlockIsFilledToItsEndOrLeftAsItWas) {
         if (fill_freed) {
             EXPECT_TRUE(all(block, 0, real_size(size), freed_byte)) << size;
         }
+    }
+}
+
+// What is behind the end of a block's content, to the end of the block.
+unsigned char behind(unsigned char otherwise) {
+    return canary ? canary_byte : fill_freed ? freed_byte : otherwise;
+}
+
+TYPED_TEST(Defences, WhatABlockGivesBackWhereItIsIsFilled) {
+    for (const auto& [before, after] : {std::pair<size_t, size_t>{128, 100}, {20480, 5000}, {8192, 5000}}) {
+        void* const block = this->heap_.allocate(before);
+        std::memset(block, 0x77, before);
+        ASSERT_EQ(block, this->heap_.reallocate(block, after));
+        EXPECT_TRUE(all(block, 0, after, 0x77)) << before;
+        EXPECT_TRUE(all(block, after, real_size(after), behind(0x77))) << before;
+        EXPECT_TRUE(all(block, real_size(after), before, fill_freed ? freed_byte : 0x77)) << before;
+        this->heap_.free(block);
+    }
+}
+
+TYPED_TEST(Defences, WhatABlockGrowsByWhereItIsIsZeroedOrLeftAsItWas) {
+    for (const auto& [before, after] : {std::pair<size_t, size_t>{100, 128}, {5000, 20480}, {5000, 8192}}) {
+        void* const left = this->heap_.allocate(after);
+        std::memset(left, 0x77, after);
+        this->heap_.free(left);
+        void* const block = this->heap_.allocate(before);
+        std::memset(block, 0x66, before);
+        if (this->heap_.reallocate(block, after) == block) {
+            EXPECT_TRUE(all(block, 0, before, 0x66)) << before;
+            EXPECT_FALSE(zero_alloc && !all(block, before, after, 0)) << before;
+        }
+        this->heap_.free(block);
+    }
+}
+
+TYPED_TEST(Defences, TheSlackOfANewBlockIsZeroedToo) {
+    for (const size_t size : std::initializer_list<size_t>{1, 100, 5000}) {
+        void* const first = this->heap_.allocate(real_size(size));
+        std::memset(first, 0x77, real_size(size));
+        this->heap_.free(first);
+        void* const second = this->allocate_again(first, size);
+        const unsigned char slack = zero_alloc && !canary ? 0 : behind(0x77);
+        EXPECT_TRUE(all(second, size, real_size(size), slack)) << size;
+        this->heap_.free(second);
     }
 }
 
