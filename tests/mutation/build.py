@@ -16,16 +16,27 @@ BUILD = ROOT / "build-tests" / "mutation"
 
 COMPILER = os.environ.get("CXX", "g++")
 C_COMPILER = os.environ.get("CC", "gcc")
-# With these more of the code has something to do: two words of slots, sizes that are no powers of two.
-DEFINES = ["-DSLABHEAP_FINE_SIZE_CLASSES"]
+# The library, built one way after the other, until a build's tests kill a mutant: as most have it; with all
+# defences that go together; and with what these leave no room for. Each has the fine size classes: so more of
+# the code has something to do, with two words of slots, and sizes that are no powers of two.
+VARIANTS = {
+    "usual": [],
+    "defended": ["ZERO_ALLOC", "POISON", "CANARY", "QUARANTINE=16", "RANDOM", "TRACKING", "GUARD",
+                 "FAULT_INJECTION"],
+    "shadowed": ["ZERO_FREE", "RANDOM", "SHADOW_ASAN", "RELAXED_CLAIM"],
+    "unchecked": ["UNCHECKED"],
+}
 # A mutant may well be something that a compiler warns of.
 COMMON = ["-std=c++20", "-w", "-fpermissive", "-Wno-narrowing"]
 LIBRARY = [*COMMON, "-O1", "-ffreestanding", "-fno-builtin", "-fno-exceptions", "-fno-rtti",
            "-fno-threadsafe-statics", "-fno-stack-protector", "-fvisibility=hidden", "-include",
            HERE / "mutation.hpp"]
 UNIT = [*COMMON, "-O0"]
-# Tests of something else than the library, or of a build with an option that adds calls.
-OTHER_UNITS = {"memory_map", "fault_injection", "injection_plan", "guard", "guard_cpus"}
+# Tests of something else than the library.
+OTHER_UNITS = {"memory_map"}
+# What units need that are not for each build.
+NEEDS = {"fault_injection": "FAULT_INJECTION", "injection_plan": "FAULT_INJECTION", "guard": "GUARD",
+         "guard_cpus": "GUARD"}
 # What a sample can do without: slow tests, of which few kill what no other test kills.
 SLOW_UNITS = {"interrupts", "threads", "thread_races"}
 # Of the library, but not in every program.
@@ -37,12 +48,12 @@ class Failure(Exception):
 
 
 class CompilerError(Failure):
-    """What the compiler does not take; places: (file, line) of the errors."""
+    """What the compiler does not take."""
 
-    def __init__(self, said):
-        super().__init__(said)
-        self.places = {(os.path.relpath(file, BUILD), int(line))
-                       for file, line in re.findall(r"^(\S+?):(\d+):\d+: (?:fatal )?error", said, re.M)}
+    def places(self, directory):
+        """(file, line) of the errors, in files of this directory."""
+        return {(os.path.relpath(file, directory), int(line))
+                for file, line in re.findall(r"^(\S+?):(\d+):\d+: (?:fatal )?error", str(self), re.M)}
 
 
 def call(*command, **options):
@@ -70,23 +81,29 @@ def digest(*parts):
     return result.hexdigest()
 
 
-def unit_names(for_sample=False):
-    """Every unit that tests the library."""
+def defines(variant):
+    return [f"-DSLABHEAP_{it}" for it in ("FINE_SIZE_CLASSES", *VARIANTS[variant])]
+
+
+def unit_names(variant, for_sample=False):
+    """Every unit that tests the library in this build."""
     names = {it.stem.removesuffix("_test") for it in (ROOT / "tests" / "unit").glob("*_test.c*")}
-    return sorted(names - OTHER_UNITS - (SLOW_UNITS if for_sample else set()))
+    others = {it for it, option in NEEDS.items() if option not in VARIANTS[variant]}
+    return sorted(names - OTHER_UNITS - others - (SLOW_UNITS if for_sample else set()))
 
 
 class Builder:
-    def __init__(self, texts, count):
+    def __init__(self, variant, texts, count):
         """texts: the library's files, rewritten, by their paths in the tree; count: of the mutants."""
+        self.directory = BUILD / variant
         for path, text in texts.items():
-            write(BUILD / path, text)
+            write(self.directory / path, text)
         self.define = f"-DSLABHEAP_MUTANTS={(count + 4096) // 4096 * 4096}"
-        self.include = [*DEFINES, f"-I{BUILD / 'include'}", f"-I{BUILD / 'src'}",
+        self.include = [*defines(variant), f"-I{self.directory / 'include'}", f"-I{self.directory / 'src'}",
                         f"-I{ROOT / 'arch' / 'host'}", f"-I{ROOT / 'tests' / 'support'}"]
         headers = [HERE / "mutation.hpp", *(ROOT / "arch" / "host").glob("*.h"),
-                   *(ROOT / "tests" / "support").glob("*.hpp"), *(BUILD / "include").rglob("*.h*"),
-                   *(BUILD / "src").glob("*.hpp")]
+                   *(ROOT / "tests" / "support").glob("*.hpp"), *(self.directory / "include").rglob("*.h*"),
+                   *(self.directory / "src").glob("*.hpp")]
         self.headers = digest(*sorted(headers))
 
     def make(self, target, parts, *command):
@@ -102,7 +119,7 @@ class Builder:
         return target
 
     def compile(self, source, options, parts=()):
-        target = BUILD / "objects" / f"{source.stem}.o"
+        target = self.directory / "objects" / f"{source.stem}.o"
         return self.make(target, [self.headers, source, *parts], COMPILER, *options, *self.include, "-c",
                          source, "-o", target)
 
@@ -114,13 +131,13 @@ class Builder:
         header = BUILD / "gtest.hpp"
         write(header, f'#include "{HERE / "mutation.hpp"}"\n#include <gtest/gtest.h>\n')
         compiled = header.with_suffix(".hpp.gch")
-        self.make(compiled, [header, HERE / "mutation.hpp"], COMPILER, *UNIT, *DEFINES, "-x", "c++-header",
+        self.make(compiled, [header, HERE / "mutation.hpp"], COMPILER, *UNIT, "-x", "c++-header",
                   header, "-o", compiled)
 
     def library(self):
-        sources = sorted(it for it in (BUILD / "src").glob("*.cpp") if it.name != OPERATORS)
+        sources = sorted(it for it in (self.directory / "src").glob("*.cpp") if it.name != OPERATORS)
         sources.append(ROOT / "arch" / "host" / "threads.cpp")
-        whole = BUILD / "library.cpp"
+        whole = self.directory / "library.cpp"
         write(whole, "".join(f'#include "{it}"\n' for it in sources))
         return self.compile(whole, LIBRARY, parts=sources)
 
@@ -131,18 +148,18 @@ class Builder:
         else:
             objects = [self.compile_test(source)]
         if name == "new_delete":
-            objects.append(self.compile(BUILD / "src" / OPERATORS, LIBRARY))
-        target = BUILD / "units" / name
+            objects.append(self.compile(self.directory / "src" / OPERATORS, LIBRARY))
+        target = self.directory / "units" / name
         return self.make(target, [*objects, *common], COMPILER, *objects, *common, "-lgtest", "-lpthread",
                          "-o", target)
 
     def program_in_c(self, name):
         """A test that calls a program's main function."""
         source = ROOT / "tests" / "unit" / f"{name}_test.c"
-        target = BUILD / "objects" / f"{name}_test.o"
+        target = self.directory / "objects" / f"{name}_test.o"
         program = self.make(target, [self.headers, source], C_COMPILER, "-std=c99", "-w",
                             f"-Dmain={name}_main", *self.include, "-c", source, "-o", target)
-        caller = BUILD / f"{name}_caller.cpp"
+        caller = self.directory / f"{name}_caller.cpp"
         write(caller, f'#include <gtest/gtest.h>\nextern "C" int {name}_main();\n'
                       f'TEST({name}, Passes) {{ ASSERT_EQ(0, {name}_main()); }}\n')
         return [program, self.compile_test(caller)]

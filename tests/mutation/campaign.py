@@ -24,9 +24,6 @@ MOST_FIRST = 4
 # How long the random tests are: steps of the one, heaps of the other.
 LENGTHS = {"SLABHEAP_STEPS": "400", "SLABHEAP_HEAPS": "1"}
 
-# What became of which mutant, a line each, and of which library.
-JOURNAL = BUILD / "verdicts"
-
 
 def environment():
     return {**os.environ, **LENGTHS}
@@ -106,13 +103,13 @@ def in_parallel(jobs, items, work):
         raise errors[0]
 
 
-def tests_of(programs, jobs, slowest):
+def tests_of(variant, programs, jobs, slowest):
     """All tests of the units, with what they reach. What was found out of a program is kept beside it."""
     tests = []
 
     def explore(server_of, unit):
         program = programs[unit]
-        kept = BUILD / "reached" / f"{unit}.json"
+        kept = BUILD / variant / "reached" / f"{unit}.json"
         most = int(1000 * (4 * QUICK if unit in SLOW_UNITS else max(slowest, 4 * QUICK)))
         of = digest(program, most)
         rows = None
@@ -134,10 +131,10 @@ def tests_of(programs, jobs, slowest):
 
 
 class Campaign:
-    def __init__(self, programs, tests, first_of, library_digest):
-        """first_of: the number of the first mutant of each mutant's place."""
-        self.journal = JOURNAL / f"{library_digest}.json"
-        self.programs, self.first_of = programs, first_of
+    def __init__(self, lib, programs, tests):
+        # What became of which mutant, a line each, and of which library.
+        self.journal = BUILD / lib.variant / "verdicts" / f"{lib.digest()}.json"
+        self.programs, self.first_of = programs, lib.first_of
         self.by_place = collections.defaultdict(list)
         self.by_title = {it.title(): it for it in tests}
         for test in sorted(tests, key=lambda it: it.seconds):
@@ -206,11 +203,7 @@ class Campaign:
 
     def show(self, mutant):
         """Prints what the test says that kills it."""
-        verdict = self.verdicts[mutant]
-        if verdict is None:
-            print("no test kills it" if self.is_reached(mutant) else "no test comes by")
-            return
-        result, title = verdict
+        result, title = self.verdicts[mutant]
         test = self.by_title[title]
         print(f"{result}: {title}", flush=True)
         subprocess.run([self.programs[test.unit], "--tell"], text=True, env=environment(),

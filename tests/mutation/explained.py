@@ -50,15 +50,25 @@ def read(name, text):
     return dict(zip(map(tuple, changes), hows))
 
 
-def mark(mutants):
-    """Sets how each mutant is explained, if it is; gives what is wrong with the entries."""
+def entries():
+    """How each entry's key is explained, and in which file."""
     hows, of_file = {}, {}
     for path in sorted(HERE.glob("explained/*.txt")):
-        entries = read(path.name, path.read_text())
-        hows |= entries
-        of_file |= dict.fromkeys(entries, path.name)
+        of_this = read(path.name, path.read_text())
+        hows |= of_this
+        of_file |= dict.fromkeys(of_this, path.name)
+    return hows, of_file
+
+
+def mark(mutants):
+    """Sets how each mutant is explained, if it is."""
+    hows, _ = entries()
     for it in mutants:
         it.explained = hows.get(key(it))
-    there = set(map(key, mutants))
+
+
+def problems(keys):
+    """What is wrong with the entries, if these are all mutants."""
+    hows, of_file = entries()
     return [f"{of_file[it]}: there is no such mutant (any more): {', '.join(it)}"
-            for it in hows if it not in there]
+            for it in hows if it not in keys]

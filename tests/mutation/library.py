@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The library's files, and all of their mutants, numbered from 1 on in the order of files and places."""
+"""The library's files, and all of their mutants in one build, numbered from 1 on in the order of files and
+places."""
 
 import collections
 import os
@@ -7,10 +8,8 @@ import os
 import mutants
 import schemata
 import syntax
-from build import DEFINES, ROOT, Failure, digest
+from build import ROOT, Failure, defines, digest
 
-# Files that have nothing to do without defences.
-OF_DEFENCES = {"src/defences.cpp"}
 PARTS = ("src/*.cpp", "src/*.hpp", "include/slabheap/*.hpp")
 OPTIONS = ["-ffreestanding", f"-I{ROOT / 'include'}", f"-I{ROOT / 'src'}", f"-I{ROOT / 'arch' / 'host'}"]
 
@@ -28,12 +27,15 @@ def ordinal(count):
 
 
 class Library:
-    def __init__(self):
+    """Of one build."""
+
+    def __init__(self, variant):
+        self.variant = variant
         self.texts = {str(it): it.read_bytes() for it in paths()}
         source = "".join(f'#include "{it}"\n' for it in self.texts)
         finder = mutants.Finder(self.texts)
         try:
-            self.mutants, self.fixed = finder.find(syntax.read(source, [*OPTIONS, *DEFINES]))
+            self.mutants, self.fixed = finder.find(syntax.read(source, [*OPTIONS, *defines(variant)]))
         except (OSError, RuntimeError) as error:
             raise Failure(str(error)) from None
         self.number()
