@@ -4,8 +4,8 @@
 // which takes pages, what is tried before a request fails, and the checks that make every misuse a fault.
 //
 // The usual path of each call is inline and short; whatever is rare is a function of its own, in the file
-// named after it: heap_core.cpp (slow paths), realloc.cpp, fault.cpp and describe.cpp (misuse), audit.cpp,
-// stats.cpp (figures, walk).
+// named after it: heap_core.cpp (slow paths), realloc.cpp, fault.cpp and describe.cpp (misuse), audit.cpp
+// and audit_slabs.cpp, stats.cpp (figures, walk).
 //
 // A heap is usable when it is all zero: not initialised, and every address foreign. So it needs no
 // constructor.
