@@ -51,6 +51,28 @@ protected:
         barriers = 0;
         return blocks;
     }
+
+    // All pages are in blocks, and CPU 2 frees the last one, in its own way, while the heap is closed.
+    static inline std::vector<void*> all_blocks;
+    static inline TestedHeap* heap;
+    static inline void (*way)();
+    static void free_last() { heap->free(all_blocks.back()); }
+    void expect_freed_while_closed(void (*freeing)()) {
+        heap = &test;
+        way = freeing;
+        all_blocks = test.exhaust(page_size);
+        test.heap.set_barrier_hook([] {
+            machine.cpu = 2;
+            way();
+            machine.cpu = 0;
+            return 1;
+        });
+        EXPECT_EQ(all_blocks.back(), test.allocate(page_size));
+        test.heap.set_barrier_hook(nullptr);
+        test.free_all(all_blocks);
+        EXPECT_EQ(0u, test.stats().used_bytes);
+    }
+
     // True while the fast path of a CPU is open: a block comes and goes without the lock.
     static bool is_open(TestedHeap& test, size_t cpu) {
         machine.cpu = cpu;
@@ -239,42 +261,20 @@ TEST_F(LastResort, ARunIsFoundAcrossBuddyBlocks) {
 
 // While the heap is closed to take fronts back, frees go through the lock; and so are found.
 TEST_F(LastResort, WhatIsFreedWhileTheHeapIsClosedIsFreed) {
-    static std::vector<void*> blocks;
-    static TestedHeap* heap;
-    heap = &test;
-    blocks = test.exhaust(page_size);
-    test.heap.set_barrier_hook([] {
-        machine.cpu = 2;
+    expect_freed_while_closed([] {
         const size_t holds = machine.holds;
-        heap->free(blocks.back());
+        free_last();
         EXPECT_EQ(holds + 1, machine.holds);
-        machine.cpu = 0;
-        return 1;
     });
-    EXPECT_EQ(blocks.back(), test.allocate(page_size));
-    test.heap.set_barrier_hook(nullptr);
-    test.free_all(blocks);
-    EXPECT_EQ(0u, test.stats().used_bytes);
 }
 
 // Even those of an NMI, which cannot have the lock.
 TEST_F(LastResort, WhatAnNmiFreesWhileTheHeapIsClosedIsFreed) {
-    static std::vector<void*> blocks;
-    static TestedHeap* heap;
-    heap = &test;
-    blocks = test.exhaust(page_size);
-    test.heap.set_barrier_hook([] {
-        machine.cpu = 2;
+    expect_freed_while_closed([] {
         machine.is_nmi = machine.held_by_other = true;
-        heap->free(blocks.back());
+        free_last();
         machine.is_nmi = machine.held_by_other = false;
-        machine.cpu = 0;
-        return 1;
     });
-    EXPECT_EQ(blocks.back(), test.allocate(page_size));
-    test.heap.set_barrier_hook(nullptr);
-    test.free_all(blocks);
-    EXPECT_EQ(0u, test.stats().used_bytes);
 }
 
 // The pages behind a block are in fronts and empty slabs.
