@@ -218,7 +218,8 @@ bool CpuHeap::resize_run(uintptr_t address, size_t size, size_t align) {
 
 Diagnosis CpuHeap::examine(uintptr_t address, bool is_locked) const {
     // Who lost the block to a racing free may find it handed out again by now.
-    if (size_t const size = block_size(address); size != 0) return {SLAB_FAULT_DOUBLE_FREE, address, size};
+    if (size_t const size = live_block(address).size; size != 0)
+        return {SLAB_FAULT_DOUBLE_FREE, address, size};
     if (is_locked) return diagnose(address);
     // Without the lock the trees may not be followed: only slabs can be told, and starts of blocks.
     PageView const* const view = view_of(address);
