@@ -54,15 +54,15 @@ private:
             case 8:
             case 9:
             case 10: return heap_.deallocate(any_block());
-            case 11:
-            case 12: return free_many();
-            case 13:
-            case 14: return free_sized();
-            case 15:
-            case 16: return free_and_allocate();
-            case 17:
-            case 18:
-            case 19: return heap_.reallocate(any_block(), layout());
+            case 11: return free_many();
+            case 12: return free_many_and_have_all();
+            case 13: return free_sized();
+            case 14: return overflow();
+            case 15: return free_and_allocate();
+            case 16: return write_after_free();
+            case 17: return heap_.reallocate(any_block(), layout());
+            case 18: return grow();
+            case 19: return move();
             case 20:
             case 21: return allocate_pages();
             case 22:
@@ -81,7 +81,7 @@ private:
             case 35: return next_caller();
             case 36: return heap_.set_barrier(static_cast<CheckedHeap::Barrier>(input_.below(3)));
             case 37: return heap_.walk(input_.below(8));
-            case 38: return heap_.check_all();
+            case 38: return heap_.seed(input_.number(8));
             case 39: return heap_.usable_size(layout());
         }
     }
@@ -91,6 +91,12 @@ private:
         return {size, input_.align()};
     }
     uintptr_t any_block() { return heap_.block(input_.byte()); }
+    // The next one from a place on; 0: there is none.
+    uintptr_t any_run() {
+        auto block = heap_.live().lower_bound(any_block());
+        while (block != heap_.live().end() && !block->second.run) ++block;
+        return block == heap_.live().end() ? 0 : block->first;
+    }
     size_t any_page() { return input_.byte() * shape_.page_count() / 256; }
     uintptr_t any_place() {
         const std::byte* const page = memory_.page(any_page());
@@ -136,6 +142,12 @@ private:
             heap_.deallocate(heap_.block((first + i * step) % 256));
         }
     }
+    // What is free is had in one piece, or what is longest of it, however it was freed.
+    void free_many_and_have_all() {
+        free_many();
+        void* const all = heap_.allocate_pages(heap_.longest_run(), input_.align());
+        if (all != nullptr) heap_.deallocate(address_of(all));
+    }
     void free_sized() {
         const uintptr_t block = any_block();
         if (block == 0) return heap_.deallocate(0, layout());
@@ -153,11 +165,41 @@ private:
         heap_.deallocate(block);
         if (is_run) return;
         const void* const again = heap_.allocate({size, align}, Way::plain);
-        expect(heap_.cpus() != 1 || address_of(again) == block, "the block freed last comes first");
+        expect(!test::is_lifo || heap_.cpus() != 1 || address_of(again) == block,
+               "the block freed last comes first");
     }
     void free_pages() {
         const uintptr_t block = any_block();
         heap_.deallocate_pages(block, block == 0 ? 1 : heap_.live().at(block).size / page_size);
+    }
+
+    // To all pages that are free behind it; or to one more, or less.
+    void grow() {
+        const uintptr_t run = any_run();
+        if (run == 0) return heap_.reallocate(any_block(), layout());
+        const size_t less = input_.byte();
+        heap_.reallocate(run, {pages(heap_.longest_at(run) + 1) - pages(less % 3) - less / 3 * 16, 1});
+    }
+    // To where its alignment is larger, whatever its size.
+    void move() {
+        const uintptr_t block = any_block();
+        if (block == 0) return;
+        const size_t size = heap_.live().at(block).size >> input_.below(4);
+        heap_.reallocate(block, {size - std::min(input_.byte(), size), 2 * heap_.alignment(block)});
+    }
+    void overflow() {
+        const uintptr_t block = any_block();
+        const size_t skip = input_.byte(), count = input_.below(16);
+        heap_.overflow(block, skip, count, static_cast<CheckedHeap::End>(input_.below(3)));
+    }
+    // And gets slots of its size until it is handed out again, or there were many.
+    void write_after_free() {
+        const uintptr_t block = any_block();
+        if (block == 0) return;
+        const auto [size, is_run, pattern, usable] = heap_.live().at(block);
+        heap_.deallocate(block);
+        heap_.write_after_free(input_.byte());
+        for (size_t i = 0; i < 4 && !is_run; ++i) heap_.allocate({size, 1}, Way::plain);
     }
 
     void reserve() {

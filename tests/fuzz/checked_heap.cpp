@@ -17,25 +17,6 @@ using test::class_for;
 
 namespace {
 
-// What is filled and looked at of a block, in words: all of it, unless it is very long.
-constexpr size_t most_content = 64 * 1024;
-
-size_t words(size_t size) { return std::min(size, most_content) / sizeof(uint64_t); }
-
-// memcpy and the like would be the sanitizer's, which does not let anybody touch a block.
-void fill(uintptr_t address, size_t size, uint64_t pattern) {
-    auto* const word = reinterpret_cast<uint64_t*>(address);
-    for (size_t i = 0; i < words(size); ++i) word[i] = test::content_at(pattern, i);
-}
-
-bool is_filled(uintptr_t address, size_t size, uint64_t pattern) {
-    auto* const word = reinterpret_cast<const uint64_t*>(address);
-    for (size_t i = 0; i < words(size); ++i) {
-        if (word[i] != test::content_at(pattern, i)) return false;
-    }
-    return true;
-}
-
 size_t at_least_one(size_t size) { return std::max<size_t>(size, 1); }
 size_t pages_for(size_t size) { return (size + page_size - 1) / page_size; }
 
@@ -97,12 +78,15 @@ bool CheckedHeap::fits(const Request& request) {
 template <class Call>
 void* CheckedHeap::result_of(Request& request, Call call) {
     request.gathers = !request.attempt && may_wait();
-    request.surely = request.gathers && (cpus_ == 1 || barrier_ == Barrier::answers);
+    if (caller.index < cpus_) callers_.set(caller.index);
+    const size_t others = callers_.count() - (caller.index < cpus_ ? 1 : 0);
+    request.surely = request.gathers && (cpus_ == 1 || others == 0 || barrier_ == Barrier::answers);
     request_ = &request;
     void* const result = call();
     request_ = nullptr;
     say(" = %s\n", result == nullptr ? "null" : name(address_of(result)).c_str());
     expect_at_rest();
+    expect_told_writes(result);
     expect_no_fault();
     return result;
 }
@@ -126,28 +110,42 @@ void CheckedHeap::expect_result(const Request& request, const void* result) {
     if (result == nullptr) ++failures_;
 }
 
+// The bytes that a new block takes. Where it may not be used to its end, the books say it.
+size_t CheckedHeap::real_size(const Request& request, const void* result) {
+    const auto [size, align] = request.layout;
+    if (request.is_run || class_for(at_least_one(size), align) == 0)
+        return pages(pages_for(at_least_one(size)));
+    if (!test::has_canary) return face_.usable_size(result);
+    const size_t resized = request.resized == 0 ? 0 : live().at(request.resized).size;
+    return stats().used_bytes - (model_.used_bytes() - resized);
+}
+
 // A new block, whose place was free.
 void CheckedHeap::took(const Request& request, const void* result) {
     const auto [size, align] = request.layout;
     const uintptr_t address = address_of(result);
     const size_t wanted = request.is_run ? 0 : class_for(at_least_one(size), align);
-    const size_t usable = face_.usable_size(result);
+    const size_t real = real_size(request, result);
+    const size_t usable = test::usable(size, real);
     expect(face_.owns(result), "a block that is given is the heap's");
+    expect(face_.usable_size(result) == usable, "so much of a block may be used");
     expect(address % std::max<size_t>(align, 16) == 0, "a block is aligned");
     if (wanted == 0) {
-        expect(usable == pages(pages_for(at_least_one(size))), "a large block has the pages that it needs");
-        expect(model_.all_free(address, usable / page_size), "a large block takes free pages");
+        expect(model_.all_free(address, real / page_size), "a large block takes free pages");
     } else {
-        expect(usable >= size && class_for(usable, align) == usable, "a slot's class does for the request");
-        expect(usable == wanted || !request.surely || !model_.fits_own_class(wanted),
+        expect(real >= size && class_for(real, align) == real, "a slot's class does for the request");
+        expect(real == wanted || !request.surely || !model_.fits_own_class(wanted),
                "a larger class helps out only when there is no slot of the request's own");
-        for (const uintptr_t byte : {address, address + usable - 16}) {
+        for (const uintptr_t byte : {address, address + real - 16}) {
             const int kind = model_.verdict(byte).kind;
             expect(kind == SLAB_FAULT_DOUBLE_FREE || kind == SLAB_FAULT_NEVER_ALLOCATED,
                    "a slot lies in no live block, and in the heap");
         }
     }
-    model_.allocated(address, usable, wanted == 0).pattern = ++serial_;
+    HeapModel::Block& block = model_.allocated(address, real, wanted == 0);
+    block.pattern = ++serial_;
+    block.usable = usable;
+    memory_.take(address, real);
     fill(address, usable, serial_);
     say("    block %ju has %zu bytes\n", uintmax_t{serial_}, usable);
 }
@@ -191,7 +189,7 @@ void CheckedHeap::reallocate(uintptr_t address, Layout layout) {
     const Passed passed{"slab_realloc", address, layout.size, layout.align};
     const auto call = [&] {
         say("slab_realloc(%s, %zu, %zu)", name(address).c_str(), layout.size, layout.align);
-        const GuardedMemory::Opened opened(memory_);
+        const GuardedMemory::Opened opened(memory_, address);
         return face_.reallocate(pointer(address), layout);
     };
     if (address != 0 && !is_live(address)) {
@@ -210,17 +208,23 @@ void CheckedHeap::reallocate(uintptr_t address, Layout layout) {
     const size_t size = at_least_one(layout.size);
     if (can_stay && size <= old.size) expect(result == pointer(address), "what can stay, stays");
     if (result == nullptr) {
-        expect(!is_live(address) || is_filled(address, old.size, old.pattern), "a failure leaves the block");
+        expect(!is_live(address) || is_filled(address, old.usable, old.pattern),
+               "a failure leaves the block");
         return;
     }
-    expect(is_filled(address_of(result), std::min(size, old.size), old.pattern), "the content is kept");
+    expect(is_filled(address_of(result), std::min(size, old.usable), old.pattern), "the content is kept");
     if (result == pointer(address)) {
         expect(can_stay, "a block stays where there is room");
-        const size_t usable = face_.usable_size(result);
-        expect(usable == (old.run ? pages(pages_for(size)) : old.size), "a block that stays has its size");
-        if (old.run) model_.run_resized(address, usable);
+        const size_t real = old.run ? pages(pages_for(size)) : old.size;
+        const size_t usable = test::usable(size, real);
+        expect(face_.usable_size(result) == usable, "a block that stays has its size");
+        if (old.run) model_.run_resized(address, real);
+        live().at(address).usable = usable;
+        memory_.take(address, real);
         fill(address, usable, old.pattern);
     } else {
+        const size_t real = real_size(request, result);
+        expect_no_copy_behind(address_of(result), real, old);
         took(request, result);
         freed(address);
     }
@@ -228,7 +232,9 @@ void CheckedHeap::reallocate(uintptr_t address, Layout layout) {
 
 void CheckedHeap::freed(uintptr_t address) {
     model_.freed(address);
+    memory_.give(address);
     freed_last_ = address;
+    if (written_ && model_.class_of_slab(written_->block) == 0) is_surely_written_ = false;
     expect(!face_.owns(pointer(address)), "a freed block is not the heap's");
 }
 
@@ -238,7 +244,11 @@ void CheckedHeap::free(const Passed& passed, bool is_right, Call call) {
         return expect_fault(passed, is_live(passed.address), call);
     }
     if (passed.address != 0) expect_content(passed.address);
-    call();
+    if (caller.index < cpus_) callers_.set(caller.index);
+    {
+        const GuardedMemory::Filled filled(memory_, passed.address);
+        call();
+    }
     say("\n");
     expect_at_rest();
     expect_no_fault();
@@ -292,7 +302,7 @@ void CheckedHeap::usable_size(uintptr_t address) {
     call();
     say(" = %zu\n", size);
     expect_no_fault();
-    expect(size == live().at(address).size, "a block keeps its size");
+    expect(size == live().at(address).usable, "a block keeps its size");
 }
 
 void CheckedHeap::usable_size(Layout layout) {
@@ -305,7 +315,8 @@ void CheckedHeap::usable_size(Layout layout) {
     const size_t size = at_least_one(layout.size);
     const size_t size_class = class_for(size, layout.align);
     expect(found.min == layout.size, "what is asked for can be used");
-    expect(found.max == (size_class != 0 ? size_class : pages(pages_for(size))), "a layout's class or pages");
+    const size_t real = size_class != 0 ? size_class : pages(pages_for(size));
+    expect(found.max == test::usable(size, real), "a layout's class or pages");
 }
 
 void CheckedHeap::owns(uintptr_t address) {
@@ -313,11 +324,6 @@ void CheckedHeap::owns(uintptr_t address) {
     say("slab_owns(%s) = %d\n", name(address).c_str(), found);
     expect_no_fault();
     expect(found == is_live(address), "the heap owns its live blocks, by their starts");
-}
-
-void CheckedHeap::expect_content(uintptr_t address) {
-    const HeapModel::Block& block = live().at(address);
-    expect(is_filled(address, block.size, block.pattern), "a block has what was written to it");
 }
 
 }  // namespace slabheap::fuzz

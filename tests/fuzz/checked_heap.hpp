@@ -6,6 +6,10 @@
 //
 // A request that fits must not fail, with two exceptions: slab_try_alloc, and calls that cannot have back
 // what other CPUs have in their fronts, because they come in an NMI or no barrier hook answers.
+//
+// It knows from the options that the library was built with what defences change (built_defences.hpp): how
+// much of a block may be used, and that what was written where nobody may write is told, as soon as it has to
+// be.
 #ifndef SLABHEAP_FUZZ_CHECKED_HEAP_HPP
 #define SLABHEAP_FUZZ_CHECKED_HEAP_HPP
 
@@ -14,6 +18,8 @@
 #include "guarded_memory.hpp"
 #include "heap_model.hpp"
 
+#include <bitset>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -57,6 +63,13 @@ public:
     void release(uintptr_t start, size_t size);
     // Frees every n-th block that it visits; 0: none.
     void walk(size_t frees);
+    void seed(uint64_t entropy);
+
+    // Writes into a block's slack, where a canary is, and frees the block, or resizes it where it is.
+    enum class End { free, free_sized, resize };
+    void overflow(uintptr_t address, size_t skip, size_t count, End end);
+    // Writes a byte of the slot that was freed last, which is told if it is handed out as it is.
+    void write_after_free(size_t offset);
 
     // The figures; and all that there is to see: each block's content, and the audit.
     void check_figures();
@@ -74,6 +87,9 @@ public:
     uintptr_t block(size_t fraction);
     uintptr_t freed_last() const { return freed_last_; }
     size_t alignment(uintptr_t block) const { return model_.alignment(block); }
+    // In pages: how long a large block can be where it is; the longest one that can be had.
+    size_t longest_at(uintptr_t block) const { return model_.longest_at(block); }
+    size_t longest_run() const { return model_.longest_run(); }
     bool is_c() const { return face_.is_c(); }
     size_t cpus() const { return cpus_; }
 
@@ -100,6 +116,15 @@ private:
         size_t size, align;
     };
 
+    // Bytes that somebody wrote, and how that is told.
+    struct Damage {
+        slab_fault_kind kind;
+        const char* call;
+        uintptr_t at, block;
+        size_t block_size, size;
+        unsigned char found[sizeof slab_fault::found];
+    };
+
     static void on_fault(const slab_fault* fault);
     static int on_oom(size_t size, size_t align) { return current_->run_out(size, align); }
     static int on_barrier();
@@ -119,13 +144,21 @@ private:
     template <class Call>
     void* result_of(Request& request, Call call);
     void expect_result(const Request& request, const void* result);
+    size_t real_size(const Request& request, const void* result);
     void took(const Request& request, const void* result);
 
     bool could_have(uintptr_t address, Layout layout);
     template <class Call>
     void free(const Passed& passed, bool is_right, Call call);
     void freed(uintptr_t address);
+
+    static void fill(uintptr_t address, size_t size, uint64_t pattern);
+    static bool is_filled(uintptr_t address, size_t size, uint64_t pattern);
     void expect_content(uintptr_t address);
+    void expect_no_copy_behind(uintptr_t address, size_t size, const HeapModel::Block& old);
+    static Damage damage_at(uintptr_t at, uintptr_t block, size_t block_size);
+    void expect_damage(const Damage& damage);
+    void expect_told_writes(const void* result);
 
     // The call is a fault, and changes nothing.
     template <class Call>
@@ -152,8 +185,12 @@ private:
     std::vector<slab_fault> faults_;
     Request* request_ = nullptr;
     OomPlan plan_;
+    std::optional<Damage> damage_;    // that the call has to tell
+    std::optional<Damage> written_;   // of a free slot
+    bool is_surely_written_ = false;  // its slab was not set up anew since
     Barrier barrier_ = Barrier::none;
     size_t cpus_ = 1;
+    std::bitset<SLAB_MAX_CPUS> callers_;  // CPUs whose fronts may have something
     size_t failures_ = 0;
     size_t fault_count_ = 0;
     uint64_t serial_ = 0;  // of the block handed out last: its name, and its content

@@ -4,6 +4,7 @@
 // at from time to time.
 #include "checked_heap.hpp"
 
+#include "class_set.hpp"
 #include "test_heap.hpp"
 #include "trace.hpp"
 
@@ -66,16 +67,12 @@ void CheckedHeap::take_region(uintptr_t start, size_t size, int expected, Call c
     if (expected != SLAB_OK) return expect_status(call(), expected);
     if (!memory_.contains(start, size)) return;
     const AsThread thread;
-    auto* const memory = reinterpret_cast<std::byte*>(start);
-    memory_.fill_with_garbage(memory, std::min(size, size / 32 + page_size), garbage_);
-    size_t map = stats().metadata_bytes;
-    {
-        const GuardedMemory::Opened opened(memory_);
-        expect_status(call(), SLAB_OK);
-        map = stats().metadata_bytes - map;
-    }
+    memory_.prepare_region(start, size, std::min(size, test::most_map_bytes(size) + pages(2)), garbage_);
+    const size_t map_before = stats().metadata_bytes;
+    expect_status(call(), SLAB_OK);
+    const size_t map = stats().metadata_bytes - map_before;
     expect(map != 0 && map % page_size == 0 && map < size, "a region has a page map, and more than that");
-    memory_.add_map(memory, map);
+    memory_.add_region(start, size, map);
     model_.add_region(start + map, (size - map) / page_size);
     regions_.push_back({start, size});
 }
@@ -122,7 +119,9 @@ void CheckedHeap::reserve(uintptr_t start, size_t size) {
     const int status = face_.reserve(pointer(start), size);
     const bool is_held_by_others = cpus_ != 1 && barrier_ != Barrier::answers && status == SLAB_ERR_IN_USE;
     expect_status(status, are_free && is_held_by_others ? SLAB_ERR_IN_USE : expected);
-    if (status == SLAB_OK) model_.set_reserved(start, size / page_size, true);
+    if (status != SLAB_OK) return;
+    model_.set_reserved(start, size / page_size, true);
+    for (size_t offset = 0; offset < size; offset += page_size) memory_.take(start + offset, page_size);
 }
 
 void CheckedHeap::release(uintptr_t start, size_t size) {
@@ -132,7 +131,9 @@ void CheckedHeap::release(uintptr_t start, size_t size) {
     say("slab_heap_release(%s, %zu)", name(start).c_str(), size);
     const int status = face_.release(pointer(start), size);
     expect_status(status, expected);
-    if (status == SLAB_OK) model_.set_reserved(start, size / page_size, false);
+    if (status != SLAB_OK) return;
+    model_.set_reserved(start, size / page_size, false);
+    for (size_t offset = 0; offset < size; offset += page_size) memory_.give(start + offset);
 }
 
 // --- CPUs, hooks
@@ -158,7 +159,9 @@ void CheckedHeap::set_cpus(size_t count, uintptr_t memory, size_t size) {
     }
     say("slab_heap_set_cpus(%zu, %s, %zu)", count, name(memory).c_str(), size);
     expect_status(face_.set_cpus(count, pointer(memory), size), expected);
-    if (expected == SLAB_OK) cpus_ = count;
+    if (expected != SLAB_OK) return;
+    cpus_ = count;
+    callers_.reset();
 }
 
 int CheckedHeap::on_barrier() {
@@ -191,7 +194,10 @@ int CheckedHeap::run_out(size_t size, size_t align) {
         if (address == request.resized && !plan_.frees_the_block) continue;
         say(", frees %s", name(address).c_str());
         expect_content(address);
-        face_.deallocate(pointer(address));
+        {
+            const GuardedMemory::Filled filled(memory_, address);
+            face_.deallocate(pointer(address));
+        }
         freed(address);
     }
     if (plan_.pages != 0) {
@@ -221,7 +227,11 @@ slab_stats CheckedHeap::stats() {
     return stats;
 }
 
-void CheckedHeap::expect_no_fault() { expect(faults_.empty(), "what is right is no fault"); }
+void CheckedHeap::expect_no_fault() {
+    if (damage_) expect_damage(*damage_);
+    damage_.reset();
+    expect(faults_.empty(), "what is right is no fault");
+}
 
 void CheckedHeap::expect_one_fault(const Passed& passed, bool wrong_size, const slab_stats& before) {
     expect_at_rest();
@@ -248,6 +258,10 @@ void CheckedHeap::expect_one_fault(const Passed& passed, bool wrong_size, const 
     expect(record.block == nullptr ? record.block_size == 0 : passed.address - block < record.block_size,
            "the address is in the block of its fault");
     expect(record.block == nullptr || record.kind != SLAB_FAULT_FOREIGN, "what is foreign is in no block");
+    const bool is_noted = test::has_tracking && record.block != nullptr;
+    expect((record.allocated_by != nullptr) == (is_noted && is_live(block)) &&
+               (record.freed_by != nullptr) == (is_noted && !is_live(block)),
+           "a fault's record says who had the block");
     const ::testing::AssertionResult same = test::same_books(before, stats(), 1);
     if (!same) say("%s", same.message());
     expect(bool{same}, "a fault changes nothing but its count");
@@ -319,7 +333,10 @@ void CheckedHeap::walk(size_t frees) {
         if (++walk.count; walk.frees == 0 || walk.count % walk.frees != 0) return;
         say(", frees %s", current_->name(found.first).c_str());
         current_->expect_content(found.first);
-        current_->face_.deallocate(block);
+        {
+            const GuardedMemory::Filled filled(current_->memory_, found.first);
+            current_->face_.deallocate(block);
+        }
         current_->freed(found.first);
     };
     face_.walk(visit, &walk);
@@ -327,6 +344,14 @@ void CheckedHeap::walk(size_t frees) {
     expect_at_rest();
     expect_no_fault();
     expect(walk.count == walk.blocks.size(), "a walk visits every live block");
+}
+
+void CheckedHeap::seed(uint64_t entropy) {
+    const AsThread thread;
+    say("slab_heap_seed(%#jx)\n", uintmax_t{entropy});
+    face_.seed(entropy);
+    expect_at_rest();
+    expect_no_fault();
 }
 
 void CheckedHeap::finish() {

@@ -39,6 +39,7 @@ public:
                    heap_.available_bytes() == out.available_bytes,
                "a figure is the same by itself");
     }
+    void seed(uint64_t entropy) override { heap_.seed(entropy); }
     void walk(slab_visitor visit, void* context) override { heap_.walk(visit, context); }
     int check() override { return heap_.check(); }
     int audit(slab_audit* out) override { return heap_.audit(out); }
@@ -77,6 +78,7 @@ public:
         return slab_heap_set_cpus(count, memory, size);
     }
     void stats(slab_stats& out) override { slab_heap_stats(&out); }
+    void seed(uint64_t entropy) override { slab_heap_seed(entropy); }
     void walk(slab_visitor visit, void* context) override { slab_heap_walk(visit, context); }
     int check() override { return slab_heap_check(); }
     int audit(slab_audit* out) override { return slab_heap_audit(out); }

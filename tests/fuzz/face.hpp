@@ -33,6 +33,7 @@ public:
     virtual int release(void* start, size_t size) = 0;
     virtual int set_cpus(size_t count, void* memory, size_t size) = 0;
     virtual void stats(slab_stats& out) = 0;
+    virtual void seed(uint64_t entropy) = 0;
     virtual void walk(slab_visitor visit, void* context) = 0;
     virtual int check() = 0;
     virtual int audit(slab_audit* out) = 0;

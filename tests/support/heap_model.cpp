@@ -100,6 +100,17 @@ bool HeapModel::run_can_be(uintptr_t block, size_t page_count) const {
     return page_count <= now || all_free(block + pages(now), page_count - now);
 }
 
+size_t HeapModel::longest_at(uintptr_t block) const {
+    size_t count = live_.at(block).size / page_size;
+    while (all_free(block + pages(count), 1)) ++count;
+    return count;
+}
+
+size_t HeapModel::class_of_slab(uintptr_t address) const {
+    const Page* const page = page_at(address);
+    return page != nullptr && page->use == Use::slab ? page->class_size : 0;
+}
+
 size_t HeapModel::alignment(uintptr_t block) const {
     const Block& live = live_.at(block);
     return alignment_of(live.run ? block : live.size);

@@ -43,8 +43,12 @@ public:
     bool fits(size_t size, size_t align) const;
     bool fits_own_class(size_t class_size) const;
     bool fits_run(size_t page_count, size_t align) const;
-    // Whether a large block can be that long where it is.
+    // Whether a large block can be that long where it is; and how long it can be, in pages.
     bool run_can_be(uintptr_t block, size_t page_count) const;
+    size_t longest_at(uintptr_t block) const;
+    // The class of the slab that the address lies in, if it has live blocks; 0: it has none, or there is no
+    // slab.
+    size_t class_of_slab(uintptr_t address) const;
     // The largest alignment that a live block may have been asked for with.
     size_t alignment(uintptr_t block) const;
     // Every page of the range is one that the heap hands out, and: free, reserved.
