@@ -71,12 +71,14 @@ names_options() {
 test_usage() {
     run --help
     result 'help names every option' \
-        names_options --arch --compiler --check --json --bench --storm --smp --window --screenshot \
-        '--gdb[[]=PORT[]]' --memory --append --timeout --help
+        names_options --arch --compiler --hardening --check --json --bench --storm --smp --window \
+        --screenshot '--gdb[[]=PORT[]]' --memory --append --timeout --help
     run --fast
     result 'an unknown option is refused' ended_with 2 "unknown option '--fast'"
     run --arch m68k
     result 'an unknown CPU is refused' ended_with 2 "not 'm68k'"
+    run --hardening little
+    result 'defences that there are not are refused' ended_with 2 "not 'little'"
     run --timeout soon
     result 'a time-out that is no number is refused' ended_with 2 "not 'soon'"
     run --append

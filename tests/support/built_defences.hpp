@@ -5,7 +5,7 @@
 #ifndef SLABHEAP_TESTS_BUILT_DEFENCES_HPP
 #define SLABHEAP_TESTS_BUILT_DEFENCES_HPP
 
-#include <cstddef>
+#include <stddef.h>
 
 namespace slabheap::test {
 
