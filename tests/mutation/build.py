@@ -96,6 +96,9 @@ class Builder:
     def __init__(self, variant, texts, count):
         """texts: the library's files, rewritten, by their paths in the tree; count: of the mutants."""
         self.directory = BUILD / variant
+        self.of_host = [ROOT / "arch" / "host" / "threads.cpp"]
+        if "SHADOW_ASAN" in VARIANTS[variant]:
+            self.of_host.append(ROOT / "arch" / "host" / "asan_report.cpp")
         for path, text in texts.items():
             write(self.directory / path, text)
         self.define = f"-DSLABHEAP_MUTANTS={(count + 4096) // 4096 * 4096}"
@@ -136,7 +139,7 @@ class Builder:
 
     def library(self):
         sources = sorted(it for it in (self.directory / "src").glob("*.cpp") if it.name != OPERATORS)
-        sources.append(ROOT / "arch" / "host" / "threads.cpp")
+        sources += self.of_host
         whole = self.directory / "library.cpp"
         write(whole, "".join(f'#include "{it}"\n' for it in sources))
         return self.compile(whole, LIBRARY, parts=sources)
