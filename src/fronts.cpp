@@ -21,9 +21,7 @@ void Slabs::seed(uint64_t entropy) {
     if (!defences::draws) return;
     for (Word i = 0; i < front_count_; ++i) {
         Word& last = fronts_of(i).random;
-        Word next = atomic::load<atomic::relaxed>(last) ^ static_cast<Word>(entropy ^ entropy >> 32);
-        for (unsigned turns = 0; turns < word_bits; ++turns) next = next_random(next + (next == 0) + i);
-        atomic::store<atomic::relaxed>(last, next + (next == 0));
+        atomic::store<atomic::relaxed>(last, stir(atomic::load<atomic::relaxed>(last), entropy, i));
     }
 }
 

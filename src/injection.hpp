@@ -28,7 +28,7 @@ public:
     // Returns the requests since the last plan.
     size_t follow(slab_injection const* plan) {
         size_t const before = requests_;
-        plan_ = plan != nullptr ? *plan : slab_injection{0, 0, 0, 0};
+        plan_ = plan != nullptr ? *plan : slab_injection{};
         requests_ = 0;
         return before;
     }

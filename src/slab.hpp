@@ -100,6 +100,16 @@ constexpr Word next_random(Word x) {
     return x ^ x << (word_bits == 64 ? 17 : 5);
 }
 
+// What a number becomes when something unknown is stirred into it: another for each CPU, and not 0.
+constexpr Word stir(Word number, uint64_t entropy, Word cpu) {
+    number ^= static_cast<Word>(entropy ^ entropy >> 32);
+    for (unsigned turns = 0; turns < word_bits; ++turns) {
+        number += cpu;
+        number = next_random(number + (number == 0));
+    }
+    return number;
+}
+
 class Slabs : public PageAllocator {
 public:
     // Makes the heap's own fronts ready; all else may be zero.

@@ -98,6 +98,20 @@ TEST_F(InjectionPlan, TheLimitCountsWhatIsRefusedAtRandom) {
     EXPECT_EQ(7, std::count(outcome.begin(), outcome.end(), '-'));
 }
 
+// Knuth's linear congruential generator, its upper half, modulo 100.
+TEST_F(InjectionPlan, ASeedRefusesTheRequestsThatItsNumbersSay) {
+    for (const uint32_t seed : {0u, 1u, 12345u, ~0u}) {
+        uint32_t number = seed;
+        std::string expected;
+        for (unsigned i = 0; i < 400; ++i) {
+            number = number * 1664525 + 1013904223;
+            expected += (number >> 16) % 100 < 30 ? '-' : '+';
+        }
+        follow({0, no_limit, 30, seed});
+        EXPECT_EQ(expected, outcome_of(400));
+    }
+}
+
 TEST_F(InjectionPlan, ASeedRefusesTheSameRequestsEachTime) {
     const auto outcome_by = [&](uint32_t seed) {
         follow({5, no_limit, 50, seed});

@@ -13,6 +13,7 @@
 #include "page_map.hpp"
 #include "random.hpp"
 #include "shared_test_heap.hpp"
+#include "slab.hpp"
 
 namespace slabheap::test {
 namespace {
@@ -153,6 +154,64 @@ TYPED_TEST(Placement, IsAnotherWithAnotherSeedAndTheSameWithTheSame) {
     EXPECT_EQ(of_seed[0], of_seed[2]);
     EXPECT_EQ(!defences::random, of_seed[0] == of_seed[1]);
     EXPECT_EQ(!defences::random, of_seed[0] == of_seed[3]);
+}
+
+// Where the blocks lie that a CPU gets, each from the start of its page.
+std::vector<size_t> places_on_cpu(SharedTestHeap<>& test, unsigned cpu) {
+    machine.cpu = cpu;
+    std::vector<size_t> result;
+    for (unsigned i = 0; i < 32; ++i) result.push_back(address_of(test.allocate(100)) % page_size);
+    machine.cpu = 0;
+    return result;
+}
+
+TEST(PlacementOnCpus, IsAnotherOnEachCpu) {
+    SharedTestHeap<> test(256 * KiB, 3);
+    test.heap.seed(7);
+    const auto first = places_on_cpu(test, 0), second = places_on_cpu(test, 1),
+               third = places_on_cpu(test, 2);
+    EXPECT_EQ(!defences::random, first == second);
+    EXPECT_EQ(!defences::random, first == third);
+    EXPECT_EQ(!defences::random, second == third);
+}
+
+// What was stirred in before there were several CPUs is not lost.
+TEST(PlacementOnCpus, GoesByASeedThatCameBeforeThem) {
+    std::vector<std::vector<size_t>> of_seed;
+    for (const uint64_t seed : {uint64_t{1}, uint64_t{2}}) {
+        TestMemory fronts(cpu_memory(2));
+        SharedTestHeap<> test(256 * KiB);
+        test.heap.seed(seed);
+        ASSERT_EQ(SLAB_OK, test.heap.set_cpus(2, fronts.start(), cpu_memory(2)));
+        of_seed.push_back(places_on_cpu(test, 1));
+    }
+    EXPECT_EQ(!defences::random, of_seed[0] == of_seed[1]);
+}
+
+TEST(PlacementNumbers, AreMarsaglias) {
+    const Word one = Random(1).below(1) + 1;  // computed when it runs
+    EXPECT_EQ(word_bits == 64 ? Word{1082269761} : Word{270369}, next_random(one));
+    EXPECT_EQ(static_cast<Word>(word_bits == 64 ? 1152992998833853505 : 67634689),
+              next_random(next_random(one)));
+}
+
+// As computed by other means.
+TEST(PlacementNumbers, AreStirredForEachCpuIntoWhatIsNotZero) {
+    struct Row {
+        Word number;
+        uint64_t entropy;
+        Word cpu;
+        uint64_t of_64_bits;
+        uint32_t of_32_bits;
+    };
+    for (const Row& row : {Row{1, 0x0123456789abcdef, 0, 0xc09c9296dd09f594, 0xf7b7744a},
+                           Row{1, 0x0123456789abcdef, 3, 0x3d3ba8dcc13cbbdc, 0x5ee7005c},
+                           Row{1, 1, 0, 0x2ef4f79f8978177e, 0xcb682814},
+                           Row{0x55555555, 0xffffffff00000000, 1, 0x526e7f4a29b97143, 0x56d5ddf8}}) {
+        EXPECT_EQ(static_cast<Word>(word_bits == 64 ? row.of_64_bits : row.of_32_bits),
+                  stir(row.number, row.entropy, row.cpu))
+            << row.entropy << " on " << row.cpu;
+    }
 }
 
 TYPED_TEST(Placement, ASeedThatTurnsTheNumbersToZeroStillDraws) {
