@@ -16,14 +16,13 @@ BUILD = ROOT / "build-tests" / "mutation"
 
 COMPILER = os.environ.get("CXX", "g++")
 C_COMPILER = os.environ.get("CC", "gcc")
-# The library, built one way after the other, until a build's tests kill a mutant: as most have it; with all
-# defences that go together; and with what these leave no room for. Each has the fine size classes: so more of
+# The library, built one way after the other, until a build's tests kill a mutant: as most have it; then with
+# its options, shared out so that none hides what another one does. Each has the fine size classes: so more of
 # the code has something to do, with two words of slots, and sizes that are no powers of two.
 VARIANTS = {
     "usual": [],
-    "defended": ["ZERO_ALLOC", "POISON", "CANARY", "QUARANTINE=16", "RANDOM", "TRACKING", "GUARD",
-                 "FAULT_INJECTION"],
-    "shadowed": ["ZERO_FREE", "RANDOM", "SHADOW_ASAN", "RELAXED_CLAIM"],
+    "guarded": ["CANARY", "QUARANTINE=16", "RANDOM", "TRACKING", "GUARD", "FAULT_INJECTION"],
+    "filled": ["ZERO_ALLOC", "POISON", "RANDOM", "SHADOW_ASAN", "RELAXED_CLAIM"],
     "unchecked": ["UNCHECKED"],
 }
 # A mutant may well be something that a compiler warns of.

@@ -8,6 +8,7 @@
 #include "test_memory.hpp"
 
 #include <slabheap/slabheap.h>
+#include <sys/mman.h>
 
 #include <cstring>
 #include <vector>
@@ -178,19 +179,11 @@ TEST_F(CAbi, EachCallReportsItsMisuse) {
 // The caller's address in the record is that of the code behind the call, for every call that can fault.
 [[gnu::noinline]] int fault_from_here(int call, void* bad) {
     switch (call) {
-        case 0:
-            slab_free(bad);
-            break;
-        case 1:
-            slab_free_sized(bad, 8, 8);
-            break;
-        case 2:
-            return slab_realloc(bad, 8, 8) == nullptr;
-        case 3:
-            return slab_usable_size(bad) == 0;
-        default:
-            slab_free_pages(bad, 1);
-            break;
+        case 0: slab_free(bad); break;
+        case 1: slab_free_sized(bad, 8, 8); break;
+        case 2: return slab_realloc(bad, 8, 8) == nullptr;
+        case 3: return slab_usable_size(bad) == 0;
+        default: slab_free_pages(bad, 1); break;
     }
     asm volatile("");  // the call is not the function's last instruction
     return 1;
@@ -251,6 +244,30 @@ TEST_F(CAbi, WalkAndHooksWork) {
         EXPECT_EQ(64 + 1024 + pages(3), bytes);
         EXPECT_EQ(0u, stats().used_bytes);
     });
+}
+
+// Where 32 blocks lie, told by a process that has stirred a seed into its heap's numbers; 0: none.
+std::vector<size_t> places_with_seed(uint64_t seed) {
+    constexpr size_t count = 32;
+    const size_t bytes = count * sizeof(size_t);
+    void* const shared = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    EXPECT_NE(MAP_FAILED, shared);
+    size_t* const places = static_cast<size_t*>(shared);
+    TestMemory memory{SLAB_MIN_HEAP_SIZE};
+    in_fresh_process([&] {
+        ASSERT_EQ(SLAB_OK, slab_heap_init(memory.start(), memory.size()));
+        if (seed != 0) slab_heap_seed(seed);
+        for (size_t i = 0; i < count; ++i) places[i] = address_of(slab_alloc(100, 8)) % page_size;
+    });
+    std::vector<size_t> result(places, places + count);
+    munmap(shared, bytes);
+    return result;
+}
+
+TEST(CAbiSeed, IsStirredIntoTheNumbersThatPlacementGoesBy) {
+    EXPECT_EQ(!has_random, places_with_seed(0) == places_with_seed(7));
+    EXPECT_EQ(!has_random, places_with_seed(7) == places_with_seed(8));
+    EXPECT_EQ(places_with_seed(7), places_with_seed(7));
 }
 
 using CAbiDeathTest = CAbi;
