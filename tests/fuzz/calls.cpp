@@ -23,11 +23,13 @@ public:
     Calls(GuardedMemory& memory, Input input)
         : memory_(memory),
           input_(input),
-          is_c_(input_.byte() % 2 != 0),
+          face_(input_.byte()),
+          is_c_(face_ % 2 != 0),
           shape_(test::heap_shapes[input_.byte() % std::size(test::heap_shapes)]),
           heap_(is_c_ ? new_c_heap() : new_heap(), memory, static_cast<int>(input_.byte())) {
         memory_.renew(shape_.page_count());
         add_region();
+        if (face_ >= 128) set_cpus(1 + face_ / 2 % 4);
     }
 
     void run() {
@@ -55,7 +57,7 @@ private:
             case 9:
             case 10: return heap_.deallocate(any_block());
             case 11: return free_many();
-            case 12: return free_many_and_have_all();
+            case 12: return have_all();
             case 13: return free_sized();
             case 14: return overflow();
             case 15: return free_and_allocate();
@@ -76,7 +78,7 @@ private:
             case 30: return misuse(any_place());
             case 31: return wrong_size();
             case 32: return plan();
-            case 33: return set_cpus();
+            case 33: return set_cpus(1 + input_.below(4));
             case 34:
             case 35: return next_caller();
             case 36: return heap_.set_barrier(static_cast<CheckedHeap::Barrier>(input_.below(3)));
@@ -142,10 +144,22 @@ private:
             heap_.deallocate(heap_.block((first + i * step) % 256));
         }
     }
-    // What is free is had in one piece, or what is longest of it, however it was freed.
-    void free_many_and_have_all() {
-        free_many();
-        void* const all = heap_.allocate_pages(heap_.longest_run(), input_.align());
+    // The pages that many blocks had are one run as soon as those are freed, in whatever order.
+    void have_all() {
+        const Layout layout = this->layout();
+        std::vector<uintptr_t> blocks;
+        for (size_t count = several(); count-- != 0;) {
+            const void* const block = heap_.allocate(layout, Way::plain);
+            if (block == nullptr) break;
+            blocks.push_back(address_of(block));
+        }
+        const size_t step = 1 + input_.below(9);
+        for (size_t first = 0; first < step; ++first) {
+            for (size_t i = first; i < blocks.size(); i += step) {
+                if (heap_.live().contains(blocks[i])) heap_.deallocate(blocks[i]);
+            }
+        }
+        void* const all = heap_.allocate_pages(heap_.longest_run(), page_size);
         if (all != nullptr) heap_.deallocate(address_of(all));
     }
     void free_sized() {
@@ -182,9 +196,10 @@ private:
     }
     // To where its alignment is larger, whatever its size.
     void move() {
-        const uintptr_t block = any_block();
+        const size_t kind = input_.byte();
+        const uintptr_t block = kind % 4 == 0 ? any_block() : any_run();
         if (block == 0) return;
-        const size_t size = heap_.live().at(block).size >> input_.below(4);
+        const size_t size = heap_.live().at(block).size >> kind / 4 % 4;
         heap_.reallocate(block, {size - std::min(input_.byte(), size), 2 * heap_.alignment(block)});
     }
     void overflow() {
@@ -248,10 +263,7 @@ private:
         heap_.plan(plan);
     }
 
-    void set_cpus() {
-        const size_t count = 1 + input_.below(4);
-        heap_.set_cpus(count, CheckedHeap::cpu_memory(), slab_cpu_memory(count));
-    }
+    void set_cpus(size_t count) { heap_.set_cpus(count, CheckedHeap::cpu_memory(), slab_cpu_memory(count)); }
     // Stays for the calls that follow; an NMI makes one call. A CPU beyond those that have fronts has none.
     void next_caller() {
         const size_t what = input_.byte();
@@ -272,6 +284,7 @@ private:
 
     GuardedMemory& memory_;
     Input input_;
+    size_t face_;
     bool is_c_;
     const test::Shape& shape_;
     CheckedHeap heap_;
