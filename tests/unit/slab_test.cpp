@@ -1,61 +1,16 @@
 // SPDX-License-Identifier: MIT
 //
 // Slabs and their fronts: where a slot comes from and where it goes.
-#include "slab.hpp"
-
-#include <gtest/gtest.h>
-
-#include <algorithm>
 #include <set>
-#include <vector>
 
 #include "class_set.hpp"
+#include "test_slabs.hpp"
 
 namespace slabheap {
 namespace {
 
 using test::address_of;
-using test::TestMemory;
-
-class SlabTest : public ::testing::Test {
-protected:
-    // The heap's pages, and more that it does not have yet.
-    explicit SlabTest(size_t pages = 140, size_t more = 0)
-        : pages_(pages), memory_(test::pages(pages + more)) {
-        start();
-    }
-    // Empty, and the whole map known: until that is so, it grows with each call for pages.
-    void start() {
-        slabs_ = {};
-        slabs_.set_up();
-        EXPECT_EQ(SLAB_OK, slabs_.add_region(address_of(memory_.start()), test::pages(pages_)));
-        Region& region = slabs_.region(0);
-        while (!region.knows_all()) slabs_.free_run(region, slabs_.allocate_run(1, 1) >> page_shift);
-    }
-    // Frees a slot that must be live.
-    void free(unsigned size_class, uintptr_t address) {
-        PageView const* const view = slabs_.view_of(address);
-        ASSERT_NE(nullptr, view);
-        ASSERT_EQ(1, view->live(address));
-        slabs_.put_slot(size_class, address);
-    }
-    std::vector<uintptr_t> take(unsigned size_class, size_t count) {
-        std::vector<uintptr_t> slots;
-        for (size_t i = 0; i < count; ++i) slots.push_back(slabs_.take_slot(size_class, 1));
-        return slots;
-    }
-
-    // Is the slot in the pool of its slab?
-    bool is_pooled(unsigned size_class, uintptr_t address) const {
-        unsigned const slot = slot_at(size_class, address % page_size);
-        Word const pool = slabs_.region_of(address)->slots(address >> page_shift)[slot / word_bits];
-        return (pool & bit_of(slot)) != 0;
-    }
-
-    size_t pages_;
-    TestMemory memory_;
-    Slabs slabs_{};
-};
+using test::SlabTest;
 
 class EveryClass : public SlabTest, public ::testing::WithParamInterface<unsigned> {};
 
@@ -72,10 +27,10 @@ TEST_P(EveryClass, SlotsAreDisjointAlignedAndFillTheirPages) {
     EXPECT_EQ(3 * class_slots(c), slabs_.live(c));
 }
 
-TEST_P(EveryClass, TheSlotsOfAPageAreHandedOutInAscendingOrder) {
+TEST_P(EveryClass, TheSlotsOfAPageAreHandedOutInAscendingOrderOrAtRandom) {
     unsigned const c = GetParam();
     for (int page = 0; page < 3; ++page) {
-        std::vector<uintptr_t> const slots = take(c, class_slots(c));
+        std::vector<uintptr_t> const slots = in_order(take(c, class_slots(c)));
         EXPECT_EQ(0u, slots[0] % page_size);
         for (unsigned i = 0; i < class_slots(c); ++i) EXPECT_EQ(slots[0] + i * class_size(c), slots[i]) << i;
     }
@@ -83,14 +38,17 @@ TEST_P(EveryClass, TheSlotsOfAPageAreHandedOutInAscendingOrder) {
 
 TEST_P(EveryClass, SoAreThoseThatWereFreed) {
     unsigned const c = GetParam();
-    std::vector<uintptr_t> const slots = take(c, class_slots(c));
+    std::vector<uintptr_t> const slots = in_order(take(c, class_slots(c)));
     for (unsigned stride : {1u, 3u, 5u}) {
-        for (unsigned i = 1; i < class_slots(c); i += stride) free(c, slots[i]);
+        std::vector<uintptr_t> freed;
+        for (unsigned i = 1; i < class_slots(c); i += stride) freed.push_back(slots[i]);
+        for (uintptr_t slot : freed) free(c, slot);
         slabs_.collect();
-        for (unsigned i = 1; i < class_slots(c); i += stride) EXPECT_EQ(slots[i], slabs_.take_slot(c, 1));
+        EXPECT_EQ(freed, in_order(take(c, freed.size())));
     }
 }
 
+#if !defined SLABHEAP_QUARANTINE && !defined SLABHEAP_RANDOM
 TEST_P(EveryClass, TheSlotFreedLastIsTakenFirst) {
     unsigned const c = GetParam();
     std::vector<uintptr_t> const slots = take(c, 8);
@@ -98,17 +56,26 @@ TEST_P(EveryClass, TheSlotFreedLastIsTakenFirst) {
     for (size_t i = slots.size(); i-- > 0;) EXPECT_EQ(slots[i], slabs_.take_slot(c, 1));
 }
 
-TEST_P(EveryClass, WhenTheStackIsFullTheBlockBelowTheNewOneLeavesIt) {
+#endif
+
+// The block below the new one; of a quarantine the oldest.
+TEST_P(EveryClass, WhenTheStackIsFullABlockLeavesIt) {
     unsigned const c = GetParam();
     size_t const limit = stack_limit(c);
     std::vector<uintptr_t> const slots = take(c, limit + 5);
     for (uintptr_t slot : slots) free(c, slot);
-    for (size_t i = limit - 1; i < limit + 4; ++i) {
+    size_t const first = defences::quarantine == 0 ? limit - 1 : 0;
+    std::vector<uintptr_t> stack;
+    for (size_t i = 0; i < slots.size(); ++i) {
         bool const returned = tag::is_freed_slab(slabs_.region(0).tag(slots[i] >> page_shift));
-        EXPECT_TRUE(returned || is_pooled(c, slots[i]));
+        bool const left = i >= first && i < first + 5;
+        EXPECT_EQ(left, returned || is_pooled(c, slots[i])) << i;
+        if (!left) stack.insert(stack.begin(), slots[i]);
     }
-    EXPECT_EQ(slots.back(), slabs_.take_slot(c, 1));
-    for (size_t i = limit - 1; i-- > 0;) EXPECT_EQ(slots[i], slabs_.take_slot(c, 1));
+    if (defences::quarantine != 0) return;
+    std::vector<uintptr_t> const taken = take(c, limit);
+    EXPECT_TRUE(std::is_permutation(stack.begin(), stack.end(), taken.begin()));
+    EXPECT_EQ(defences::random, stack != taken);
 }
 
 TEST_P(EveryClass, CollectingReturnsEveryPageOnceAllSlotsAreFree) {
@@ -154,32 +121,40 @@ TEST_P(EveryClass, ASlabWithOneLiveSlotIsNotEmptyWhicheverThatIs) {
     }
 }
 
-// The stack is filled with slots of other pages; then each free sends the slot freed before to its pool. The
-// words of the pool fill in every order that ends with another one.
+// The stack is filled with slots of other pages; then each free sends the slot freed before to its pool. Of a
+// quarantine those of other pages, which come later, push the slots out one by one. The words of the pool
+// fill in every order that ends with another one.
 TEST_P(EveryClass, ASlabIsASpareFromItsLastSlotInThePoolToTheFirstOneTaken) {
     unsigned const c = GetParam();
     unsigned const slots_here = class_slots(c);
     for (unsigned first = 0; first < slots_here; first += word_bits) {
         start();
-        std::vector<uintptr_t> const slots = take(c, slots_here);
+        std::vector<uintptr_t> slots = in_order(take(c, slots_here));
+        uintptr_t const lowest = slots[0];
         Word const page = slots[0] >> page_shift;
         BitTree const spares = slabs_.region(0).spares();
         std::vector<uintptr_t> const others = take(c, stack_limit(c) + 1);
-        for (size_t i = 0; i + 1 < others.size(); ++i) free(c, others[i]);
-        for (unsigned i = 0; i < slots_here; ++i) {
-            free(c, slots[(first + i) % slots_here]);
-            ASSERT_EQ(i != 0, slabs_.region(0).room(c).test(page));
+        std::rotate(slots.begin(), slots.begin() + first, slots.end());
+        std::vector<uintptr_t> freed(others.begin(), others.end() - 1);
+        freed.insert(defences::quarantine == 0 ? freed.end() : freed.begin(), slots.begin(), slots.end());
+        if (defences::quarantine == 0) freed.push_back(others.back());
+        size_t const stay = freed.size() - slots_here;
+        for (size_t i = 0; i + 1 < freed.size(); ++i) {
+            free(c, freed[i]);
+            ASSERT_EQ(i >= stay, slabs_.region(0).room(c).test(page));
             ASSERT_FALSE(spares.test(page));
         }
         Word const spares_before = slabs_.spares(c);
-        free(c, others.back());
+        free(c, freed.back());
         EXPECT_TRUE(spares.test(page));
         EXPECT_EQ(spares_before + 1, slabs_.spares(c));
         for (uintptr_t slot : slots) EXPECT_TRUE(is_pooled(c, slot));
-        for (uintptr_t slot; (slot = slabs_.take_slot(c, 1)) != slots[0];) {
+        uintptr_t slot;
+        while ((slot = slabs_.take_slot(c, 1)) >> page_shift != page) {
             ASSERT_NE(0u, slot);
             ASSERT_TRUE(spares.test(page));
         }
+        EXPECT_TRUE(defences::random || slot == lowest);
         EXPECT_FALSE(spares.test(page));
     }
 }
@@ -201,9 +176,11 @@ TEST_P(EveryClass, KnowsWhichSlotsWereEverHandedOut) {
     for (unsigned count = 1; count <= class_slots(c); ++count) {
         std::vector<uintptr_t> const slots = take(c, count);
         Word const page = slots[0] >> page_shift;
+        std::set<unsigned> handed;
+        for (uintptr_t slot : slots) handed.insert(slot_at(c, slot % page_size));
         auto expect_handed = [&](const char* when) {
             for (unsigned slot = 0; slot < class_slots(c); ++slot) {
-                EXPECT_EQ(slot < count, slabs_.was_handed_out(region, page, c, slot))
+                EXPECT_EQ(handed.count(slot) != 0, slabs_.was_handed_out(region, page, c, slot))
                     << when << ", slot " << slot;
             }
         };
@@ -213,9 +190,11 @@ TEST_P(EveryClass, KnowsWhichSlotsWereEverHandedOut) {
         slabs_.collect();
         expect_handed("when all free slots are in the pool");
         if (count > 1) {
-            EXPECT_EQ(slots[1], slabs_.take_slot(c, 1));
-            expect_handed("when a handed out slot was taken again");
-            free(c, slots[1]);
+            uintptr_t const again = slabs_.take_slot(c, 1);
+            EXPECT_TRUE(defences::random || again == slots[1]);
+            handed.insert(slot_at(c, again % page_size));
+            expect_handed("when a slot was taken again");
+            free(c, again);
         }
         free(c, slots[0]);
         slabs_.collect();
@@ -259,95 +238,6 @@ TEST_F(SlabTest, ASpareOfOneClassIsAPageForAnother) {
     }
     EXPECT_EQ(slabs + 3, slabs_.slabs(0));
     EXPECT_FALSE(slabs_.return_a_spare());
-}
-
-TEST_F(SlabTest, ALargerPrimaryRegionEmptiesTheStacks) {
-    std::vector<uintptr_t> const slots = take(1, 10);
-    free(1, slots[3]);
-    TestMemory more(test::pages(200));
-    ASSERT_EQ(SLAB_OK, slabs_.add_region(address_of(more.start()), more.size()));
-    slabs_.empty_stacks();
-    EXPECT_EQ(0u, slabs_.front(1).depth);
-    // The block is known through another view now, and still the one that comes back first.
-    free(1, slots[4]);
-    EXPECT_EQ(slots[4], slabs_.front(1).other);
-    EXPECT_EQ(slots[4], slabs_.take_slot(1, 1));
-}
-
-// A small region, and a larger one behind it that came later: blocks of the smaller one go the longer way,
-// and the order of frees is kept all the same. The class is the one with the most slots.
-class TwoRegions : public SlabTest {
-protected:
-    TwoRegions() : SlabTest(8, 200) {
-        small_ = take(0, 3 * class_slots(0));
-        EXPECT_EQ(SLAB_OK, slabs_.add_region(address_of(memory_.page(8)), test::pages(200)));
-        slabs_.empty_stacks();
-        while (!slabs_.region(1).knows_all()) slabs_.take_slot(class_count - 1, 1);
-        large_ = slabs_.take_slot(0, 1);
-        EXPECT_TRUE(is_in_larger(large_)) << "all slots of the small region's slabs are live";
-    }
-    bool is_in_larger(uintptr_t slot) const { return slabs_.region(1).contains(slot >> page_shift); }
-
-    std::vector<uintptr_t> small_;
-    uintptr_t large_ = 0;
-};
-
-TEST_F(TwoRegions, TheBlockFreedLastComesBackFirstWhicheverRegionHasIt) {
-    for (int round = 0; round < 3; ++round) {
-        for (uintptr_t slot : {small_[0], large_, small_[1], small_[2], large_}) {
-            free(0, slot);
-            EXPECT_EQ(slot, slabs_.take_slot(0, 1));
-        }
-    }
-}
-
-TEST_F(TwoRegions, AFreeOnTopOfAHiddenFrontShowsItAgain) {
-    uintptr_t const second = slabs_.take_slot(0, 1);
-    free(0, second);
-    free(0, small_.front());
-    EXPECT_EQ(small_.front(), slabs_.front(0).other);
-    EXPECT_EQ(0u, slabs_.front(0).depth);
-    free(0, small_.back());  // the one before goes to its pool
-    free(0, large_);         // and so does this one
-    EXPECT_EQ(0u, slabs_.front(0).other);
-    EXPECT_EQ(large_, slabs_.take_slot(0, 1));
-    EXPECT_EQ(second, slabs_.take_slot(0, 1));
-    EXPECT_TRUE(is_pooled(0, small_.front()));
-    EXPECT_TRUE(is_pooled(0, small_.back()));
-}
-
-TEST_F(TwoRegions, CollectingFindsTheBlockOfAHiddenFront) {
-    for (uintptr_t slot : small_) free(0, slot);
-    free(0, large_);
-    free(0, slabs_.take_slot(0, 1));
-    Word const free_pages = slabs_.region(0).free_pages() + slabs_.region(1).free_pages();
-    slabs_.collect();
-    EXPECT_LT(free_pages, slabs_.region(0).free_pages() + slabs_.region(1).free_pages());
-    EXPECT_EQ(0u, slabs_.slabs(0));
-}
-
-TEST_F(TwoRegions, NewSlabsAreMadeInTheLargerOneAsLongAsItHasPages) {
-    while (slabs_.region(1).free_pages() != 0) {
-        ASSERT_TRUE(is_in_larger(slabs_.take_slot(class_count - 1, 1)));
-    }
-    uintptr_t const slot = slabs_.take_slot(class_count - 1, 1);
-    EXPECT_NE(0u, slot);
-    EXPECT_FALSE(is_in_larger(slot));
-}
-
-TEST_F(TwoRegions, RoomIsUsedUpInTheLargerOneFirst) {
-    slabs_.take_slot(0, 1);  // the slab stays in use
-    free(0, large_);
-    free(0, small_.back());
-    free(0, small_.front());
-    slabs_.collect();
-    EXPECT_EQ(large_, slabs_.take_slot(0, 1));
-    while (!slabs_.region(1).room(0).empty() || slabs_.front(0).word != 0) {
-        ASSERT_TRUE(is_in_larger(slabs_.take_slot(0, 1)));
-    }
-    EXPECT_EQ(small_.front(), slabs_.take_slot(0, 1)) << "room comes before a new slab";
-    EXPECT_EQ(small_.back(), slabs_.take_slot(0, 1));
-    EXPECT_TRUE(is_in_larger(slabs_.take_slot(0, 1)));
 }
 
 TEST_F(SlabTest, APageThatIsLookedAtLateMayHaveBecomeFree) {
