@@ -11,7 +11,7 @@ namespace demo {
 namespace {
 
 constexpr size_t kib = 1024;
-constexpr size_t sizes[Hoard::kinds] = {64,   4096,    1024, 20 * kib, 256,       4096 * kib, 128,
+constexpr size_t sizes[Hoard::kinds] = {32,   4096,    1024, 20 * kib, 256,       4096 * kib, 128,
                                         2048, 8 * kib, 512,  64 * kib, 256 * kib, 1024 * kib};
 
 }  // namespace

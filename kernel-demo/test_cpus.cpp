@@ -19,7 +19,7 @@ constexpr size_t size_count = sizeof sizes / sizeof *sizes;
 constexpr size_t most_rounds = 1000;
 constexpr uintptr_t longest_ms = 200;  // where CPUs outnumber the computer's, a round takes long
 
-#ifdef SLABHEAP_RELAXED_CLAIM
+#if defined SLABHEAP_RELAXED_CLAIM || defined SLABHEAP_UNCHECKED
 constexpr bool promises_exactness = false;
 #else
 constexpr bool promises_exactness = true;
