@@ -30,10 +30,11 @@ inline constexpr bool has_random = true;
 inline constexpr bool has_random = false;
 #endif
 #ifdef SLABHEAP_QUARANTINE
-inline constexpr bool has_quarantine = true;
+inline constexpr size_t quarantine = SLABHEAP_QUARANTINE;
 #else
-inline constexpr bool has_quarantine = false;
+inline constexpr size_t quarantine = 0;
 #endif
+inline constexpr bool has_quarantine = quarantine != 0;
 // Is a block written, all of it, when it is allocated or freed?
 #if defined SLABHEAP_POISON || defined SLABHEAP_ZERO_ALLOC || defined SLABHEAP_ZERO_FREE
 inline constexpr bool fills_blocks = true;
