@@ -21,9 +21,9 @@ C_COMPILER = os.environ.get("CC", "gcc")
 # the code has something to do, with two words of slots, and sizes that are no powers of two.
 VARIANTS = {
     "usual": [],
-    "guarded": ["CANARY", "QUARANTINE=16", "RANDOM", "TRACKING", "GUARD", "FAULT_INJECTION"],
-    "filled": ["ZERO_ALLOC", "POISON", "RANDOM", "SHADOW_ASAN", "RELAXED_CLAIM"],
-    "unchecked": ["UNCHECKED"],
+    "guarded": ["CANARY", "QUARANTINE=16", "RANDOM", "GUARD", "FAULT_INJECTION"],
+    "filled": ["ZERO_ALLOC", "POISON", "TRACKING", "RANDOM", "SHADOW_ASAN", "RELAXED_CLAIM"],
+    "unchecked": ["UNCHECKED", "QUARANTINE=16"],
 }
 # A mutant may well be something that a compiler warns of.
 COMMON = ["-std=c++20", "-w", "-fpermissive", "-Wno-narrowing"]

@@ -27,6 +27,7 @@ public:
     void seed(uint64_t entropy) { test_.heap.seed(entropy); }
     void add_region(size_t size) { test_.add_region(size); }
     RecordedFault fault() { return test_.faults.take(); }
+    bool audits() { return test_.heap.check() == SLAB_OK; }
 
 private:
     TestHeap test_;
@@ -45,6 +46,7 @@ public:
         ASSERT_EQ(SLAB_OK, test_.heap.add_memory(more_.back()->start(), size));
     }
     RecordedFault fault() { return test_.faults.take(); }
+    ::testing::AssertionResult audits() { return test_.audits(); }
 
 private:
     std::vector<std::unique_ptr<TestMemory>> more_;
@@ -97,8 +99,12 @@ TYPED_TEST(Placement, AFreedSlotStaysAwayAsLongAsItsQuarantine) {
 TYPED_TEST(Placement, SoDoesASlotOfARegionThatIsNotThePrimaryOne) {
     TypeParam heap(128 * KiB);
     heap.add_region(64 * KiB);
-    auto blocks = this->allocate(heap, 1200);  // more than the larger region holds
-    ASSERT_NE(nullptr, blocks.back());
+    std::vector<void*> blocks;
+    while (void* const block = heap.allocate(this->size)) blocks.push_back(block);
+    for (unsigned i = 0; i < 150; ++i) {  // less than the smaller region holds
+        heap.free(blocks.back());
+        blocks.pop_back();
+    }
     EXPECT_EQ(defences::quarantine, this->least_frees_between(heap, blocks));
     this->free_all(heap, blocks);
 }
@@ -112,6 +118,7 @@ TYPED_TEST(Placement, AQuarantineIsGivenUpBeforeARequestFails) {
         this->free_all(heap, blocks);
         blocks = this->allocate(heap, blocks.size());
         EXPECT_EQ(all, std::set<void*>(blocks.begin(), blocks.end()));
+        EXPECT_TRUE(heap.audits());
     }
     this->free_all(heap, blocks);
 }

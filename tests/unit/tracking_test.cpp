@@ -96,17 +96,43 @@ TEST_P(Tracking, WhatHasNoOwnerSaysNone) {
     EXPECT_EQ(nullptr, test_.heap.noted(nullptr, by(alice)));
 }
 
-TEST_P(Tracking, AnOverflowSaysWhoAllocatedAndAWriteAfterFreeWhoFreed) {
-    if (!defences::canary || !defences::poison || size() > 4096) return;  // nothing is told then
+TEST_P(Tracking, AnOverflowSaysWhoAllocated) {
+    if (!defences::canary || size() > 4096) return;  // nothing is told then
     auto* const block = static_cast<unsigned char*>(allocate(alice));
     block[size()] = 0;
     free(block, bob);
     expect_fault(SLAB_FAULT_OVERFLOW, alice, nullptr);
+}
+
+TEST_P(Tracking, AWriteAfterFreeSaysWhoFreed) {
+    if (!defences::poison || size() > 4096) return;  // nothing is told then
+    auto* const block = static_cast<unsigned char*>(allocate(alice));
+    free(block, bob);
     block[0] = 0;
     std::vector<void*> others;
     while (others.empty() || others.back() != block) others.push_back(test_.allocate(size()));
     expect_fault(SLAB_FAULT_WRITE_AFTER_FREE, nullptr, bob);
     test_.free_all(others);
+}
+
+// A slot that nobody has freed yet was freed by nobody, whatever had the page before.
+TEST_P(Tracking, AWriteToAFreshSlotSaysNobody) {
+    if (!defences::poison || size() > 4096) return;  // nothing is told then
+    const size_t all = test_.stats().total_bytes / page_size;
+    void* run = nullptr;
+    for (size_t count = all; run == nullptr; --count) run = test_.heap.allocate_pages(count);
+    free(run, bob);
+    auto* const block = static_cast<unsigned char*>(allocate(alice));
+    const uintptr_t page = address_of(block) & ~(page_size - 1);
+    for (uintptr_t at = page; at < page + page_size; at += 16) {
+        if (at < address_of(block) || at >= address_of(block) + size() + 128)
+            *reinterpret_cast<unsigned char*>(at) = 0;
+    }
+    void* const other = test_.allocate(size());
+    ASSERT_EQ(page, address_of(other) & ~(page_size - 1));
+    expect_fault(SLAB_FAULT_WRITE_AFTER_FREE, nullptr, nullptr);
+    test_.free(block);
+    test_.free(other);
 }
 
 INSTANTIATE_TEST_SUITE_P(Blocks, Tracking,
