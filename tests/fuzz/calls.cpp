@@ -194,12 +194,13 @@ private:
         const size_t less = input_.byte();
         heap_.reallocate(run, {pages(heap_.longest_at(run) + 1) - pages(less % 3) - less / 3 * 16, 1});
     }
-    // To where its alignment is larger, whatever its size.
+    // A block to where its alignment is larger; most are large ones that shrink.
     void move() {
         const size_t kind = input_.byte();
-        const uintptr_t block = kind % 4 == 0 ? any_block() : any_run();
+        uintptr_t block = kind % 4 == 0 ? any_block() : any_run();
+        if (block == 0) block = address_of(heap_.allocate_pages(2 + kind / 4 % 8, page_size));
         if (block == 0) return;
-        const size_t size = heap_.live().at(block).size >> kind / 4 % 4;
+        const size_t size = heap_.live().at(block).size >> (kind / 32 + 1) % 4;
         heap_.reallocate(block, {size - std::min(input_.byte(), size), 2 * heap_.alignment(block)});
     }
     void overflow() {
