@@ -36,7 +36,7 @@ std::string CheckedHeap::name(uintptr_t address) {
     char text[64];
     const auto block = model_.live().find(address);
     if (block != model_.live().end()) {
-        std::snprintf(text, sizeof text, "block %ju", uintmax_t{block->second.pattern});
+        std::snprintf(text, sizeof text, "block %ju", number(block->second.pattern));
     } else if (memory_.contains(address, 1)) {
         std::snprintf(text, sizeof text, "memory + %#jx", uintmax_t{address - address_of(memory_.page(0))});
     } else {
@@ -147,7 +147,7 @@ void CheckedHeap::took(const Request& request, const void* result) {
     block.usable = usable;
     memory_.take(address, real);
     fill(address, usable, serial_);
-    say("    block %ju has %zu bytes\n", uintmax_t{serial_}, usable);
+    say("    block %ju has %zu bytes\n", number(serial_), usable);
 }
 
 void* CheckedHeap::allocate(Layout layout, Way way, size_t count) {

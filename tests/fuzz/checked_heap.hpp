@@ -193,7 +193,11 @@ private:
     std::bitset<SLAB_MAX_CPUS> callers_;  // CPUs whose fronts may have something
     size_t failures_ = 0;
     size_t fault_count_ = 0;
-    uint64_t serial_ = 0;  // of the block handed out last: its name, and its content
+    // Of the heap and, in the lower half, of the block handed out last: its content, and its name. What heaps
+    // before have left in the memory is none of this one's content.
+    static inline uint64_t heaps_ = 0;
+    uint64_t serial_ = ++heaps_ << 32;
+    static uintmax_t number(uint64_t serial) { return serial & UINT32_MAX; }
     uintptr_t freed_last_ = 0;
 };
 
