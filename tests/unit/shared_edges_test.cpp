@@ -46,6 +46,19 @@ TEST(SharedEdges, ALargeBlockComesBackWithAnAlignmentThatThereIs) {
     EXPECT_FALSE(test.heap.owns(block));
 }
 
+// Whatever of it was asked for.
+TEST(SharedEdges, AWrongSizeTellsTheSizeOfTheWholeBlock) {
+    TestedHeap test(128 * KiB, 2);
+    for (const size_t size : {size_t{4}, size_t{5000}}) {
+        void* const block = test.allocate(size);
+        test.heap.deallocate_pages(block, 7, site);
+        const RecordedFault fault = test.faults.take();
+        EXPECT_EQ(SLAB_FAULT_WRONG_SIZE, fault.record.kind);
+        EXPECT_EQ(size < page_size ? class_for(size) : pages(2), fault.record.block_size);
+        test.free(block);
+    }
+}
+
 // A size class that no alignment divides is no answer to a request for that alignment.
 TEST(SharedEdges, ASlotIsGivenAndTakenForAlignmentsThatItsClassHas) {
     for (const size_t size : class_sizes) {
