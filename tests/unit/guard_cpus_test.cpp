@@ -71,13 +71,28 @@ TEST_F(GuardCpus, EachCpuHasTurnsOfItsOwn) {
         EXPECT_TRUE(guards.is_closed(bytes(block) + 64)) << "the first of CPU " << machine.cpu;
         heap.free(block);
     }
-    machine.cpu = 0;
+    // From here on each front has slots.
+    guard_one_in(0);
+    for (machine.cpu = 0; machine.cpu < 2; ++machine.cpu) heap.free(heap.allocate(64));
     for (const size_t one_in : {SIZE_MAX, size_t{1}}) {
         guard_one_in(one_in);
-        void* const block = heap.allocate(64);
-        EXPECT_TRUE(guards.is_closed(bytes(block) + 64)) << "the first after the hooks were set";
-        heap.free(block);
+        for (machine.cpu = 0; machine.cpu < 2; ++machine.cpu) {
+            void* const block = heap.allocate(64);
+            EXPECT_TRUE(guards.is_closed(bytes(block) + 64)) << "the first after the hooks were set";
+            heap.free(block);
+        }
     }
+    machine.cpu = 0;
+}
+
+TEST_F(GuardCpus, WithoutAHookThatClosesASmallRequestTakesNoLock) {
+    void* const first = heap.allocate(64);
+    EXPECT_TRUE(heap.heap().set_guard_hooks(nullptr, nullptr, 1));
+    const size_t holds = machine.holds;
+    void* const second = heap.allocate(64);
+    EXPECT_EQ(holds, machine.holds);
+    heap.free(first);
+    heap.free(second);
 }
 
 // What has interrupted a call at the fronts takes a slot: turns are counted there.
@@ -94,52 +109,119 @@ TEST(GuardFronts, WhoFindsThemBusyGetsNoGuard) {
     test.free(block);
 }
 
+TEST(GuardFronts, TheHooksTouchNothingBehindThem) {
+    TestMemory fronts(cpu_memory(3), 0, TestMemory::Content::all_ones);
+    SharedTestHeap<> test(2 * MiB);
+    ASSERT_EQ(SLAB_OK, test.heap.set_cpus(2, fronts.start(), cpu_memory(2)));
+    EXPECT_TRUE(test.heap.set_guard_hooks(PageGuards::protect, PageGuards::unprotect, 1));
+    EXPECT_TRUE(std::all_of(fronts.start() + cpu_memory(2), fronts.end(),
+                            [](std::byte byte) { return byte == std::byte{0xff}; }));
+}
+
 struct OpenHeap : HeapCore {
     using HeapCore::guards_;
+    using HeapCore::own_;
 };
 
-TEST(GuardAudit, TellsWhatContradictsAGuard) {
-    TestMemory memory(8 * MiB);
+class GuardCore : public ::testing::Test {
+protected:
+    GuardCore() {
+        EXPECT_EQ(SLAB_OK, heap.init(address_of(memory.start()), memory.size()));
+        guard_one_in(1);
+    }
+
+    void guard_one_in(size_t count) {
+        heap.set_guard_hooks(PageGuards::protect, PageGuards::unprotect, count);
+    }
+    void* allocate(size_t size) { return heap.prepare(heap.allocate(size, 8), size); }
+
+    TestMemory memory{8 * MiB};
     PageGuards guards;
     OpenHeap heap{};
-    ASSERT_EQ(SLAB_OK, heap.init(address_of(memory.start()), memory.size()));
-    heap.set_guard_hooks(PageGuards::protect, PageGuards::unprotect, 1);
+};
+
+// The number that this one is drawn after.
+constexpr Word before(Word drawn) {
+    const auto undo = [](Word to, auto step) {
+        Word from = to;
+        for (unsigned i = 0; i < word_bits; ++i) from = to ^ step(from);
+        return from;
+    };
+    const bool is_64 = word_bits == 64;
+    drawn = undo(drawn, [=](Word x) { return x << (is_64 ? 17 : 5); });
+    drawn = undo(drawn, [=](Word x) { return x >> (is_64 ? 7 : 17); });
+    return undo(drawn, [](Word x) { return x << 13; });
+}
+static_assert(next_random(before(1)) == 1 && next_random(before(all_ones - 1)) == all_ones - 1);
+
+TEST_F(GuardCore, GapsAreDrawnFromNoneToTwiceTheMean) {
+    const auto expect_gap = [&](size_t one_in, Word drawn, Word gap) {
+        guard_one_in(one_in);
+        heap.own_.random = before(drawn);
+        heap.deallocate_slow(allocate(64), site);
+        EXPECT_EQ(gap, heap.own_.until_guard) << drawn << " of one in " << one_in;
+    };
+    for (const size_t one_in : {size_t{1}, size_t{2}, size_t{1000}, all_ones / 3 + 1, all_ones / 2}) {
+        expect_gap(one_in, 2 * one_in - 2, 2 * one_in - 2);
+        expect_gap(one_in, 2 * one_in - 1, 0);
+    }
+    // As long as a number can be.
+    for (const size_t one_in : {all_ones / 2 + 1, all_ones / 2 + 2, all_ones - 1, all_ones}) {
+        expect_gap(one_in, all_ones - 1, all_ones - 1);
+        expect_gap(one_in, all_ones, 0);
+    }
+}
+
+TEST_F(GuardCore, TheAuditTellsWhatContradictsAGuard) {
+    uintptr_t where = 0;
     const auto audit = [&]() -> std::string {
         slab_audit result;
-        heap.audit(&result);
+        const int status = heap.audit(&result);
+        EXPECT_EQ(result.invariant == nullptr ? SLAB_OK : SLAB_ERR_CORRUPT, status);
+        where = address_of(result.address);
         return result.invariant == nullptr ? "" : result.invariant;
     };
-    const auto expect_when = [&](auto& place, auto broken, const char* sentence) {
+    const auto expect_when = [&](auto& place, auto broken, const char* sentence, uintptr_t at) {
         const auto sound = std::exchange(place, broken);
         EXPECT_EQ(sentence, audit());
+        EXPECT_EQ(at, where) << sentence;
         place = sound;
         EXPECT_EQ("", audit());
     };
     Region& region = heap.region(0);
-    const Word large = address_of(heap.allocate(pages(3), 8)) / page_size;
-    const Word small = address_of(heap.allocate(100, 8)) / page_size;
-    void* const freed = heap.allocate(100, 8);
+    const Word large = address_of(allocate(pages(3))) / page_size;
+    const Word small = address_of(allocate(100)) / page_size;
+    void* const freed = allocate(100);
     heap.deallocate_slow(freed, site);
     const Word resting = address_of(freed) / page_size;
+    heap.set_guard_hooks(nullptr, nullptr, 0);
+    const Word single = address_of(heap.prepare(heap.allocate_pages(1, page_size), page_size)) / page_size;
     EXPECT_EQ("", audit());
 
     const char* const one_guard = "behind the pages of a block is one guard";
     const char* const counted = "the bytes that guards take are counted exactly";
     const char* const rests = "what rests is the run of a small block";
     const char* const head = "a page is free or belongs to a head";
-    expect_when(region.tag(large), tag::in_form(tag::large, tag::small_with_guard), one_guard);
-    expect_when(region.tag(large), tag::large, counted);
-    expect_when(region.tag(large), uint8_t{0x90}, head);
-    expect_when(region.tag(large), tag::in_form(tag::reserved, tag::with_guard), head);
-    expect_when(region.handed(small)[0], Handed::Number{1}, counted);
-    expect_when(region.tag(small), tag::in_form(tag::large, tag::with_guard), counted);
-    expect_when(region.tag(resting), tag::in_form(tag::large, tag::small_with_guard), rests);
-    expect_when(heap.guards_.idle, heap.guards_.idle + 16, counted);
+    const uint8_t resting_tag = region.tag(resting);
+    const auto start = [](Word page) { return page * page_size; };
+    expect_when(region.tag(large), tag::in_form(tag::large, tag::small_with_guard), one_guard, start(large));
+    expect_when(region.tag(large), tag::large, counted, 0);
+    expect_when(region.tag(large), uint8_t{0x90}, head, start(large));
+    expect_when(region.tag(large), tag::in_form(tag::reserved, tag::with_guard), head, start(large));
+    expect_when(region.tag(single), tag::in_form(tag::large, tag::with_guard), one_guard, start(single));
+    expect_when(region.handed(small)[0], Handed::Number{1}, counted, 0);
+    expect_when(region.tag(small), tag::in_form(tag::large, tag::with_guard), counted, 0);
+    expect_when(region.tag(resting), tag::in_form(tag::large, tag::small_with_guard), rests, start(resting));
+    expect_when(heap.guards_.idle, heap.guards_.idle + 16, counted, 0);
     uintptr_t& last = heap.guards_.resting[GuardsOn::most_resting - 1];
-    expect_when(last, large * page_size, rests);
-    expect_when(last, resting * page_size + 16, rests);
-    expect_when(last, uintptr_t{page_size}, rests);
-    expect_when(last, address_of(memory.page(1024)), rests);  // of which nothing is known yet
+    for (const uintptr_t run :
+         {start(large), start(resting) + 16, uintptr_t{page_size}, address_of(&heap) & ~(page_size - 1)})
+        expect_when(last, run, rests, run);
+    // A page of which nothing is known yet, whatever its tag may say.
+    const uintptr_t unknown = address_of(memory.page(1024));
+    ASSERT_FALSE(region.knows_page(unknown / page_size));
+    region.tag(unknown / page_size) = resting_tag;
+    expect_when(last, unknown, rests, unknown);
 
     // A free page that says it is a live block's: a free of what lies in it believes neither.
     FaultRecorder faults;
@@ -167,7 +249,8 @@ TEST_F(GuardStorm, ThreadsFreeEachOthersBlocks) {
             for (size_t i = 0; i < steps / 4; ++i) {
                 checked_free(places[random.below(places.size())].exchange(allocate(random_size(random), i)));
                 if (number == 0 && i % 500 == 0) {
-                    EXPECT_EQ(SLAB_OK, slab_heap_check());
+                    slab_audit found{};
+                    EXPECT_EQ(SLAB_OK, slab_heap_audit(&found)) << found.invariant << " at " << found.address;
                 }
             }
         });

@@ -49,10 +49,13 @@ TYPED_TEST(GuardsTest, SoIsBehindARunOfPages) {
 
 TYPED_TEST(GuardsTest, ASmallBlockEndsWhereItsGuardBegins) {
     this->guard_one_in(1);
+    size_t asked = 0, taken = 0;
     for (size_t align = 1; align <= page_size; align *= 2) {
         for (size_t size = 1; size <= page_size; size = size * 5 / 3 + 1) {
             void* const block = this->heap.allocate(size, align);
             const size_t real = real_small(size, align);
+            EXPECT_EQ(asked += size, this->heap.stats().requested_bytes_total) << size << " " << align;
+            EXPECT_EQ(taken += real, this->heap.stats().taken_bytes_total) << size << " " << align;
             EXPECT_EQ(0u, address_of(block) % std::max(align, size_t{16})) << size << " " << align;
             EXPECT_EQ(0u, (address_of(block) + real) % page_size) << size << " " << align;
             EXPECT_EQ(defences::canary ? size : real, this->heap.usable_size(block));
@@ -131,6 +134,10 @@ TYPED_TEST(GuardsTest, WhatIsNoBlocksStartIsTold) {
     }
     this->heap.free_pages(small, 1);
     this->expect_fault(SLAB_FAULT_WRONG_SIZE, small, small, 96);
+    void* const as_a_page = this->heap.allocate(page_size);
+    this->heap.free_pages(as_a_page, 1);
+    this->expect_fault(SLAB_FAULT_WRONG_SIZE, as_a_page, as_a_page, page_size);
+    this->heap.free(as_a_page);
     this->heap.free(large, pages(3));
     this->expect_fault(SLAB_FAULT_WRONG_SIZE, large, large, pages(2));
     this->heap.free(small);
@@ -142,6 +149,17 @@ TYPED_TEST(GuardsTest, WhatIsNoBlocksStartIsTold) {
         this->heap.free(bytes(small) + 16);
         this->expect_fault(SLAB_FAULT_NEVER_ALLOCATED, bytes(small) + 16, small, 96);
         this->free_some_more();
+    }
+}
+
+// Blocks that lie side by side, each with its guard.
+TYPED_TEST(GuardsTest, AFreedBlockOpensItsOwnGuardAlone) {
+    std::vector<void*> blocks;
+    for (size_t i = 0; i < 16; ++i) blocks.push_back(this->heap.allocate(pages(3)));
+    for (size_t i = 1; i < 16; i += 2) this->heap.free(blocks[i]);
+    for (size_t i = 0; i < 16; i += 2) {
+        this->expect_guarded(blocks[i], pages(3), pages(3));
+        this->heap.free(blocks[i]);
     }
 }
 
