@@ -163,12 +163,16 @@ bool HeapCore::guards_are_sound(slab_audit& result) const {
         }
     }
     if (idle != guards_.idle) return broken("the bytes that guards take are counted exactly", 0);
-    for (uintptr_t const run : guards_.resting) {
-        Region const* const r = run != 0 ? region_of(run) : nullptr;
+    for (uintptr_t const& place : guards_.resting) {
+        uintptr_t const run = atomic::load<atomic::acquire>(place);
+        if (run == 0) continue;
+        Region const* const r = region_of(run);
         Word const head = run >> page_shift;
         uint8_t const resting = tag::in_form(tag::retiring, tag::small_with_guard);
-        if (run != 0 &&
-            (run % page_size != 0 || r == nullptr || !r->knows_page(head) || r->what(head) != resting))
+        bool const rests =
+            run % page_size == 0 && r != nullptr && r->knows_page(head) && r->what(head) == resting;
+        // Who takes it out meanwhile needs no lock.
+        if (!rests && atomic::load<atomic::acquire>(place) == run)
             return broken("what rests is the run of a small block", run);
     }
     return true;

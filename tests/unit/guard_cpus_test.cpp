@@ -172,6 +172,15 @@ TEST_F(GuardCore, GapsAreDrawnFromNoneToTwiceTheMean) {
     }
 }
 
+// A free that has announced its run to the lowest node, and not yet to the one above, while an audit runs.
+TEST_F(GuardCore, AnAuditDoesNotMindARunThatBecomesPending) {
+    Region& region = heap.region(0);
+    Word& pending = region.word(0, region.last_node(0), column::pending);
+    pending |= 1;
+    EXPECT_EQ(SLAB_OK, heap.audit(nullptr));
+    pending = 0;
+}
+
 TEST_F(GuardCore, TheAuditTellsWhatContradictsAGuard) {
     uintptr_t where = 0;
     const auto audit = [&]() -> std::string {
