@@ -73,8 +73,7 @@ bool Auditor::stack_is_sound(Front const& front, unsigned size_class) {
         return broken("a stack has its class's capacity");
     }
     if (defences::quarantine != 0) {
-        if (front.other != 0 || front.oldest >= (depth == limit ? limit : 1))
-            return broken("a quarantine knows what is oldest");
+        if (front.oldest >= (depth == limit ? limit : 1)) return broken("a quarantine knows what is oldest");
     } else if (hidden ? (front.depth | front.limit | front.word) != 0
                       : (front.hidden_depth | front.hidden_limit | front.hidden_word) != 0) {
         return broken("a front is hidden while a block of another region is on top");

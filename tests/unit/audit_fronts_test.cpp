@@ -170,6 +170,11 @@ TEST_P(AuditOfFronts, ASlotInTheStackThatIsOnTop) {
     hide(GetParam());
     expect_when(front().other, front().stack[1], one_place, front().stack[1]);
 }
+#else
+TEST_P(AuditOfFronts, AQuarantineThatHasAnOldestBlockBeforeItIsFull) {
+    ASSERT_LT(front().depth, front().limit);
+    expect_when(front().oldest, 1, "a quarantine knows what is oldest");
+}
 #endif
 
 TEST_P(AuditOfFronts, AStackWithWhatIsNoFreeSlot) {

@@ -186,6 +186,16 @@ TYPED_TEST(Defences, ARequestTakesTheSlotOrThePagesThatItNeeds) {
     }
 }
 
+TYPED_TEST(Defences, WhatABlockGaveBackIsNotItsUsersWhenItGrowsAgain) {
+    const auto [size, smaller] = resizes[0];
+    void* const block = this->heap_.allocate(size);
+    std::memset(block, 0x77, size);
+    ASSERT_EQ(block, this->heap_.reallocate(block, smaller));
+    ASSERT_EQ(block, this->heap_.reallocate(block, size));
+    EXPECT_TRUE(all(block, smaller, size, zero_alloc && keep_sizes ? 0 : behind(0x77)));
+    this->heap_.free(block);
+}
+
 TYPED_TEST(Defences, TheSlackOfANewBlockIsZeroedToo) {
     for (const size_t size : std::initializer_list<size_t>{1, 100, 5000}) {
         this->write_all_that_is_free();

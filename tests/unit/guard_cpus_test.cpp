@@ -45,6 +45,16 @@ TEST_F(GuardCpus, AnNmiThatMayNotResizeLeavesTheGuardClosed) {
     heap.free(block);
 }
 
+// What lies between a small block and its guard is looked at as any slack is.
+TEST_F(GuardCpus, WhatIsWrittenInFrontOfTheGuardIsToldWhereThereAreCanaries) {
+    guard_one_in(1);
+    void* const block = heap.allocate(100);
+    bytes(block)[104] = 1;
+    heap.free(block);
+    if (defences::canary) expect_fault(SLAB_FAULT_OVERFLOW, bytes(block) + 104, block, 112);
+    EXPECT_EQ(0u, used());
+}
+
 TEST_F(GuardCpus, AHookMayCallTheHeap) {
     guard_one_in(1);
     bool inside = false;
