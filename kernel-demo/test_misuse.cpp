@@ -58,7 +58,7 @@ void test_misuse() {
     show_sentence();
 #endif
     expect_fault("double free, large", SLAB_FAULT_DOUBLE_FREE, freed_large, [=] { slab_free(freed_large); });
-    expect_fault("interior free", SLAB_FAULT_INTERIOR, small + 32, [=] { slab_free(small + 32); });
+    expect_fault("interior free", SLAB_FAULT_INTERIOR, small + 16, [=] { slab_free(small + 16); });
     show_sentence();
     expect_fault("interior free, large", SLAB_FAULT_INTERIOR, large + 4096, [=] { slab_free(large + 4096); });
     expect_fault("misaligned free", SLAB_FAULT_MISALIGNED, small + 1, [=] { slab_free(small + 1); });

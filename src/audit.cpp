@@ -82,7 +82,8 @@ bool Auditor::child_is_entered(Region const& region, unsigned level, Word child)
     Word const node = child >> word_shift;
     Word const child_bit = bit_of(child);
     for (unsigned column = column::runs; column < node_words(level - 1); ++column) {
-        // Runs with guards become pending without the lock: the bit above comes a moment later.
+        // Runs with guards become pending without the lock: the bit above comes a moment later. (So does a
+        // large block that an NMI frees; that an audit at the same time may be disturbed by.)
         if (defences::guard && column == column::pending) continue;
         bool const entered = (region.word(level, node, column) & child_bit) != 0;
         if (column != column::known && entered != (region.word(level - 1, child, column) != 0)) {

@@ -11,15 +11,15 @@ static uint8_t& byte_at(uintptr_t address) { return *reinterpret_cast<uint8_t*>(
 void fill(uintptr_t start, uintptr_t end, uint8_t byte) {
     shadow::Unseen const unseen;
     Word const pattern = all_ones / 255 * byte;
-    for (; start < end && start % sizeof(Word) != 0; ++start) byte_at(start) = byte;
+    for (; start != end && start % sizeof(Word) != 0; ++start) byte_at(start) = byte;
     for (; end - start >= sizeof(Word); start += sizeof(Word)) *reinterpret_cast<BlockWord*>(start) = pattern;
-    for (; start < end; ++start) byte_at(start) = byte;
+    for (; start != end; ++start) byte_at(start) = byte;
 }
 
 uintptr_t first_other(uintptr_t start, uintptr_t end, uint8_t byte) {
     shadow::Unseen const unseen;
     Word const pattern = all_ones / 255 * byte;
-    for (; start < end; ++start) {
+    for (; start != end; ++start) {
         if (start % sizeof(Word) == 0) {
             while (end - start >= sizeof(Word) && *reinterpret_cast<BlockWord*>(start) == pattern)
                 start += sizeof(Word);
@@ -97,6 +97,7 @@ Damage HeapCore::retire_block(uintptr_t address, Block block, const void* caller
 
 void HeapCore::fill_tail_anew(uintptr_t address, size_t size, CallSite site) {
     Block const now = live_block(address);
+    if (now.size < size) return;  // somebody has freed it meanwhile
     // A large block that has grown or shrunk has no tail where it was.
     Damage damage{};
     if (!now.is_large()) damage = tail_damage(address, now);
@@ -105,7 +106,9 @@ void HeapCore::fill_tail_anew(uintptr_t address, size_t size, CallSite site) {
         resize_shadow(address, now, size);
         if (zero_alloc && before < size) fill(address + before, address + size, 0);
     }
-    if (canary || fill_freed) fill(address + size, address + now.size, canary ? canary_byte : freed_byte);
+    // Without canaries it is what the block grows by next.
+    constexpr uint8_t byte = canary ? canary_byte : zero_alloc ? 0 : freed_byte;
+    if (canary || fill_freed) fill(address + size, address + now.size, byte);
     report(site, damage);
 }
 

@@ -16,8 +16,8 @@
 //                pattern, which must be there when the block is given back; the size is kept in the page map
 //   guard        pages around blocks fault, if the kernel says how to make them (guards.hpp)
 //
-// So each byte of a free slot is poison from the time its slab is set up on; and each byte of a live block
-// is its user's, or canary.
+// So each byte of a free slot is poison from the time its slab is set up on; and what a live block has beside
+// its user's bytes is canary, or as if it were free.
 #ifndef SLABHEAP_DEFENCES_HPP
 #define SLABHEAP_DEFENCES_HPP
 

@@ -144,6 +144,12 @@ void CpuHeap::make_resting_pending() {
     }
 }
 
+// Who takes a run out needs no lock: so it may be leaving by the time that it is looked at.
+static bool may_rest(uint8_t what) {
+    return what == tag::in_form(tag::retiring, tag::small_with_guard) ||
+           what == tag::in_form(tag::leaving, tag::small_with_guard);
+}
+
 // Once the regions are known to be: what guards take up, and what rests.
 bool HeapCore::guards_are_sound(slab_audit& result) const {
     auto const broken = [&](const char* invariant, uintptr_t where) {
@@ -168,11 +174,7 @@ bool HeapCore::guards_are_sound(slab_audit& result) const {
         if (run == 0) continue;
         Region const* const r = region_of(run);
         Word const head = run >> page_shift;
-        uint8_t const resting = tag::in_form(tag::retiring, tag::small_with_guard);
-        bool const rests =
-            run % page_size == 0 && r != nullptr && r->knows_page(head) && r->what(head) == resting;
-        // Who takes it out meanwhile needs no lock.
-        if (!rests && atomic::load<atomic::acquire>(place) == run)
+        if (run % page_size != 0 || r == nullptr || !r->knows_page(head) || !may_rest(r->what(head)))
             return broken("what rests is the run of a small block", run);
     }
     return true;

@@ -20,7 +20,8 @@ bool HeapCore::resize_in_place(uintptr_t address, size_t size, size_t align) {
     uintptr_t const end = address + (pages << page_shift), end_before = address + block.size;
     if (pages > block.pages()) {
         bool const grows = grow_run(region, head, pages + guards);
-        if (defences::zero_alloc && grows) defences::fill(end_before, end, 0);
+        // Else whoever knows its size does, without the lock.
+        if (defences::zero_alloc && !defences::keep_sizes && grows) defences::fill(end_before, end, 0);
         return grows;
     }
     // While the pages are its own:

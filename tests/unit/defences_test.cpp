@@ -141,7 +141,7 @@ TYPED_TEST(Defences, AFreedBlockIsFilledToItsEndOrLeftAsItWas) {
 
 // What is behind the end of a block's content, to the end of the block.
 unsigned char behind(unsigned char otherwise) {
-    return canary ? canary_byte : fill_freed ? freed_byte : otherwise;
+    return canary ? canary_byte : !fill_freed ? otherwise : zero_alloc ? 0 : freed_byte;
 }
 
 // Sizes that a block has before and after: of one slot, or of more pages and of fewer.
@@ -186,14 +186,37 @@ TYPED_TEST(Defences, ARequestTakesTheSlotOrThePagesThatItNeeds) {
     }
 }
 
-TYPED_TEST(Defences, WhatABlockGaveBackIsNotItsUsersWhenItGrowsAgain) {
-    const auto [size, smaller] = resizes[0];
-    void* const block = this->heap_.allocate(size);
-    std::memset(block, 0x77, size);
-    ASSERT_EQ(block, this->heap_.reallocate(block, smaller));
-    ASSERT_EQ(block, this->heap_.reallocate(block, size));
-    EXPECT_TRUE(all(block, smaller, size, zero_alloc && keep_sizes ? 0 : behind(0x77)));
-    this->heap_.free(block);
+TYPED_TEST(Defences, ABlockThatCannotGrowWhereItIsMovesAndHarmsNobody) {
+    std::vector<void*> blocks;
+    for (unsigned i = 0; i < 3; ++i) {
+        blocks.push_back(this->heap_.allocate_pages(2));
+        std::memset(blocks.back(), 0x44, pages(2));
+    }
+    std::sort(blocks.begin(), blocks.end());
+    void* const moved = this->heap_.reallocate(blocks[0], pages(5));
+    EXPECT_NE(blocks[0], moved);
+    EXPECT_TRUE(all(moved, 0, pages(2), 0x44));
+    EXPECT_FALSE(zero_alloc && !all(moved, pages(2), pages(5), 0));
+    for (void* const other : {blocks[1], blocks[2]}) EXPECT_TRUE(all(other, 0, pages(2), 0x44));
+    for (void* const block : {moved, blocks[1], blocks[2]}) this->heap_.free(block);
+}
+
+TYPED_TEST(Defences, WhatABlockGrowsByAgainIsZeroedOrAsWhatIsBehindABlock) {
+    for (const auto& [after, before] : resizes) {
+        for (const size_t first : {after, before + 1}) {
+            void* const block = this->heap_.allocate(first);
+            std::memset(block, 0x77, first);
+            for (const size_t size : {before, before + 3, before + 6}) {
+                ASSERT_EQ(block, this->heap_.reallocate(block, size));
+            }
+            if (zero_alloc && (keep_sizes || fill_freed)) {
+                EXPECT_TRUE(all(block, before, before + 6, 0)) << first;
+            } else if (fill_freed || canary) {
+                EXPECT_TRUE(all(block, before, before + 6, behind(0))) << first;
+            }
+            this->heap_.free(block);
+        }
+    }
 }
 
 TYPED_TEST(Defences, TheSlackOfANewBlockIsZeroedToo) {

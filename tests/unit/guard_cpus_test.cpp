@@ -232,6 +232,9 @@ TEST_F(GuardCore, TheAuditTellsWhatContradictsAGuard) {
     expect_when(region.tag(small), tag::in_form(tag::large, tag::with_guard), counted, 0);
     expect_when(region.tag(resting), tag::in_form(tag::large, tag::small_with_guard), rests, start(resting));
     expect_when(heap.guards_.idle, heap.guards_.idle + 16, counted, 0);
+    region.tag(resting) = tag::in_form(tag::leaving, tag::small_with_guard);
+    EXPECT_EQ("", audit()) << "another CPU is taking it out";
+    region.tag(resting) = resting_tag;
     uintptr_t& last = heap.guards_.resting[GuardsOn::most_resting - 1];
     for (const uintptr_t run :
          {start(large), start(resting) + 16, uintptr_t{page_size}, address_of(&heap) & ~(page_size - 1)})
