@@ -8,9 +8,10 @@
 
 #include <algorithm>
 #include <cstring>
+#include <memory>
 #include <vector>
 
-#include "page_allocator.hpp"
+#include "heap_core.hpp"
 #include "shared_test_heap.hpp"
 
 namespace slabheap::test {
@@ -340,6 +341,24 @@ TYPED_TEST(Defences, ADoubleFreeIsOneAndFillsNothing) {
         this->heap_.free(block);
         const RecordedFault fault = this->heap_.fault();
         EXPECT_EQ(SLAB_FAULT_DOUBLE_FREE, fault.record.kind) << fault.sentence;
+    }
+}
+
+struct OpenHeap : HeapCore {
+    using HeapCore::resized;
+};
+
+// By another CPU, between the resize and the filling of what is behind the new end.
+TEST(DefencesOfARace, ABlockThatIsFreedWhileItIsResizedIsLeftAsItIs) {
+    const TestMemory memory(64 * KiB);
+    const auto heap = std::make_unique<OpenHeap>();
+    ASSERT_EQ(SLAB_OK, heap->init(address_of(memory.start()), memory.size()));
+    for (const size_t size : {size_t{100}, size_t{5000}}) {
+        void* const block = heap->prepare(heap->allocate(size, 8), size);
+        heap->deallocate_slow(block, site);
+        const std::vector<unsigned char> before(bytes(block), bytes(block) + size);
+        heap->resized(block, size - 8, site);
+        EXPECT_TRUE(std::equal(before.begin(), before.end(), bytes(block))) << size;
     }
 }
 
