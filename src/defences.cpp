@@ -73,9 +73,11 @@ void HeapCore::resize_shadow(uintptr_t address, Block block, size_t size) {
     keep_size(address, block, size);
 }
 
+// Whatever the page map says, it is no more than the block.
 size_t HeapCore::requested_of(uintptr_t address, Block block) const {
     Region const& region = *region_of(address);
-    return block.is_run() ? region.requested_of_run(address) : region.requested(address);
+    size_t const size = block.is_run() ? region.requested_of_run(address) : region.requested(address);
+    return size < block.size ? size : block.size;
 }
 
 Damage HeapCore::tail_damage(uintptr_t address, Block block) const {

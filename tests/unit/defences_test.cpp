@@ -362,6 +362,22 @@ TEST(DefencesOfARace, ABlockThatIsFreedWhileItIsResizedIsLeftAsItIs) {
     }
 }
 
+TEST(DefencesOfACorruptMap, ASizeThatWasAskedForIsNoMoreThanTheBlock) {
+    const TestMemory memory(64 * KiB);
+    const auto heap = std::make_unique<OpenHeap>();
+    ASSERT_EQ(SLAB_OK, heap->init(address_of(memory.start()), memory.size()));
+    for (const size_t size : {size_t{100}, size_t{5000}}) {
+        void* const block = heap->prepare(heap->allocate(size, 8), size);
+        const size_t real = size < page_size ? class_for(size + shadow::red_zone) : pages(2);
+        Region& region = heap->region(0);
+        if (keep_sizes && size < page_size) region.requested(address_of(block)) = 0xffff;
+        if (keep_sizes && size > page_size) region.requested_of_run(address_of(block)) = all_ones;
+        EXPECT_EQ(real, heap->usable_size(block, site));
+        heap->deallocate_slow(block, site);
+        EXPECT_FALSE(heap->owns(block));
+    }
+}
+
 TEST(DefencesOfALayout, ItsUserMayUseWhatWasAskedForIfACanaryIsBehindIt) {
     for (const size_t size : {1u, 100u, 4000u, 10000u}) {
         const UsableSize usable = Heap{}.usable_size({size, 8});
